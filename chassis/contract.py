@@ -40,7 +40,9 @@ PageSize = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Cursor = Annotated[str, msgspec.Meta(max_length=200, description="opaque; from an earlier page")]
 
 
-class Message(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+class Message(
+    msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True
+):
     """Base of everything that a request or an answer is made of: camelCase, unknown fields refused."""
 
 
@@ -91,7 +93,9 @@ class Operation(Generic[Req, Res]):
         if not self.path.startswith("/"):
             raise ValueError(f"{self.service}.{self.name}: path {self.path!r} must start with '/'")
         if self.method not in {"GET", "POST"}:
-            raise ValueError(f"{self.service}.{self.name}: method is GET or POST, not {self.method!r}")
+            raise ValueError(
+                f"{self.service}.{self.name}: method is GET or POST, not {self.method!r}"
+            )
 
     def __str__(self) -> str:
         return f"{self.service}.{self.name}"
