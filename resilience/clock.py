@@ -6,12 +6,21 @@ takes a `Clock`, tests hand in `resilience.testing.FakeClock` and decide what ti
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
+
+
+class Timer(Protocol):
+    """What `Clock.call_at` hands back."""
+
+    def cancel(self) -> None:
+        """Take the call back; harmless when it has happened already."""
+        ...
 
 
 @runtime_checkable
 class Clock(Protocol):
-    """A monotonic clock in seconds, and a way to wait on it."""
+    """A monotonic clock in seconds, and two ways to wait on it."""
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary point; never goes back."""
@@ -21,9 +30,13 @@ class Clock(Protocol):
         """Wait for `seconds` (≥ 0) of this clock's time; cancellable."""
         ...
 
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Have the running event loop call `callback` at `when`, a time of `monotonic()`."""
+        ...
+
 
 class SystemClock:
-    """The machine's monotonic clock and the event loop's timer."""
+    """The machine's monotonic clock and the event loop's timers."""
 
     __slots__ = ()
 
@@ -31,6 +44,11 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        # A delay, because a loop's own time need not be `time.monotonic()` (uvloop's is not).
+        delay = max(0.0, when - time.monotonic())
+        return asyncio.get_running_loop().call_later(delay, callback)
 
 
 SYSTEM_CLOCK: Clock = SystemClock()
