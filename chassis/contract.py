@@ -74,6 +74,7 @@ class Operation(Generic[Req, Res]):
         errors: the codes that callers should expect beyond those that any operation can give.
         idempotent: True when sending it twice does what sending it once does; only such an operation
             may be retried.
+        reads: True when it changes nothing, so that a lost answer leaves no doubt behind.
     """
 
     service: str
@@ -86,6 +87,7 @@ class Operation(Generic[Req, Res]):
     user: UserAccess = UserAccess.NONE
     errors: tuple[Code, ...] = ()
     idempotent: bool = True
+    reads: bool = False
     method: str = "POST"
     tags: tuple[str, ...] = field(default=())
 

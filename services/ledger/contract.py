@@ -189,6 +189,7 @@ GET_ACCOUNTS = Operation(
     request=GetAccounts,
     response=Accounts,
     summary="Accounts by owner: one's own, or any for staff and for named services",
+    reads=True,
     callers=frozenset({"gateway", "transactions", "baluarte"}),
     user=UserAccess.OPTIONAL,
 )

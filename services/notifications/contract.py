@@ -69,6 +69,7 @@ LIST_NOTIFICATIONS = Operation(
     request=ListNotifications,
     response=NotificationPages,
     summary="A recipient's own history by page; any for staff",
+    reads=True,
     user=UserAccess.REQUIRED,
 )
 

@@ -218,6 +218,7 @@ GET_TRANSACTIONS = Operation(
     request=GetTransactions,
     response=Transactions,
     summary="Transactions by id: those that the user takes part in, or any for staff",
+    reads=True,
     user=UserAccess.REQUIRED,
 )
 FIND_TRANSACTION = Operation(
@@ -227,6 +228,7 @@ FIND_TRANSACTION = Operation(
     request=FindTransaction,
     response=FoundTransaction,
     summary="The transaction that the user's idempotency key names",
+    reads=True,
     user=UserAccess.REQUIRED,
 )
 LIST_TRANSACTIONS = Operation(
@@ -236,6 +238,7 @@ LIST_TRANSACTIONS = Operation(
     request=ListTransactions,
     response=TransactionPages,
     summary="Statements: a filtered page per user",
+    reads=True,
     user=UserAccess.REQUIRED,
     errors=(codes.INVALID_INPUT,),
 )

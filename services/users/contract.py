@@ -271,6 +271,7 @@ GET_USERS = Operation(
     request=GetUsers,
     response=Profiles,
     summary="Profiles by id: one's own, or any for staff",
+    reads=True,
     callers=frozenset({"gateway", "baluarte"}),
     user=UserAccess.OPTIONAL,
 )
@@ -281,6 +282,7 @@ GET_NAMES = Operation(
     request=GetUsers,
     response=Names,
     summary="Names by id, for counterparties",
+    reads=True,
     callers=frozenset({"gateway", "transactions", "notifications"}),
     user=UserAccess.OPTIONAL,
 )
@@ -291,6 +293,7 @@ LIST_USERS = Operation(
     request=ListUsers,
     response=UserPage,
     summary="All users by page, for staff",
+    reads=True,
     user=UserAccess.REQUIRED,
     errors=(codes.FORBIDDEN,),
 )
@@ -340,6 +343,7 @@ JWKS = Operation(
     request=GetJwks,
     response=Jwks,
     summary="The public keys that verify access tokens",
+    reads=True,
     callers=frozenset(),
     method="GET",
 )

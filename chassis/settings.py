@@ -1,0 +1,257 @@
+"""What a process is told from outside: read once from the environment, wholly checked, never again.
+
+All problems come in one `SettingsError`, each with the way out, before anything is opened.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+SERVICES = ("gateway", "users", "ledger", "transactions", "notifications")
+"""Every process of the platform that has a name in settings and credentials."""
+
+DEFAULT_PORTS: Mapping[str, int] = {
+    "gateway": 8000,
+    "users": 8001,
+    "ledger": 8002,
+    "transactions": 8003,
+    "notifications": 8004,
+}
+
+
+class Environment(StrEnum):
+    """Where the process runs. Development admits GraphiQL, introspection and the demonstration rail."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class SettingsError(Exception):
+    """The settings are wrong. `problems` has a sentence each, with what to do."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(f"- {problem}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that does not show itself; read it with `reveal()` where it is used."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __str__(self) -> str:
+        return "********"
+
+    def __repr__(self) -> str:
+        return "Secret(********)"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every process needs; a service reads its own keys with a `Reader` of its own."""
+
+    service: str
+    environment: Environment
+    host: str
+    port: int
+    state_dir: Path
+    keys_dir: Path
+    database_url: Secret | None
+    bus_database_url: Secret | None
+    amqp_url: Secret | None
+    redis_url: Secret | None
+    peers: Mapping[str, tuple[str, ...]]
+    log_level: str
+
+    @property
+    def in_production(self) -> bool:
+        return self.environment is Environment.PRODUCTION
+
+
+class Reader:
+    """Reads keys of an environment and collects what is wrong, to be told all at once.
+
+    Example: `reader.get("BALUARTE_PORT", parse=port, default=8000)`.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def get(self, key: str, *, parse: Callable[[str], T], default: T) -> T:
+        """The value of `key`, or `default` when it is absent or empty."""
+        text = self._environ.get(key, "").strip()
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.problems.append(f"{key} {error}")
+            return default
+
+    def require(self, key: str, *, parse: Callable[[str], T], default: T, hint: str) -> T:
+        """Like `get`, but absence is a problem, told with `hint`; `default` only fills the place."""
+        if not self._environ.get(key, "").strip():
+            self.problems.append(f"{key} is not set; {hint}")
+            return default
+        return self.get(key, parse=parse, default=default)
+
+    def finish(self) -> None:
+        """Raise `SettingsError` if anything was wrong."""
+        if self.problems:
+            raise SettingsError(self.problems)
+
+
+def read_settings(
+    environ: Mapping[str, str],
+    service: str,
+    *,
+    needs_database: bool = True,
+    peers: Sequence[str] = (),
+    reader: Reader | None = None,
+) -> Settings:
+    """Settings of `service`, which talks to `peers`.
+
+    Args:
+        reader: hand one in to read more keys of your own before `finish` is called by you; without it
+            this function finishes, so raises `SettingsError` itself.
+    """
+    keys = reader or Reader(environ)
+    prefix = f"BALUARTE_{service.upper()}"
+    environment = keys.get(
+        "BALUARTE_ENVIRONMENT", parse=_environment, default=Environment.DEVELOPMENT
+    )
+    state_dir = keys.get("BALUARTE_STATE_DIR", parse=Path, default=Path(".baluarte"))
+    settings = Settings(
+        service=service,
+        environment=environment,
+        host=keys.get("BALUARTE_HOST", parse=str, default="127.0.0.1"),
+        port=keys.get("BALUARTE_PORT", parse=port, default=DEFAULT_PORTS.get(service, 0)),
+        state_dir=state_dir,
+        keys_dir=keys.get("BALUARTE_KEYS_DIR", parse=Path, default=state_dir / "keys"),
+        database_url=keys.require(
+            f"{prefix}_DATABASE_URL",
+            parse=database_url,
+            default=None,
+            hint="give postgresql://user:password@host:port/database",
+        )
+        if needs_database
+        else None,
+        bus_database_url=keys.get("BALUARTE_BUS_DATABASE_URL", parse=database_url, default=None),
+        amqp_url=keys.get("BALUARTE_AMQP_URL", parse=amqp_url, default=None),
+        redis_url=keys.get("BALUARTE_REDIS_URL", parse=redis_url, default=None),
+        peers={peer: _peer_urls(keys, peer) for peer in peers},
+        log_level=keys.get("BALUARTE_LOG_LEVEL", parse=log_level, default="INFO"),
+    )
+    if reader is None:
+        keys.finish()
+    return settings
+
+
+def _peer_urls(keys: Reader, peer: str) -> tuple[str, ...]:
+    port_ = DEFAULT_PORTS.get(peer)
+    default = (f"http://127.0.0.1:{port_}",) if port_ else ()
+    return keys.get(f"BALUARTE_{peer.upper()}_URLS", parse=base_urls, default=default)
+
+
+def _environment(text: str) -> Environment:
+    try:
+        return Environment(text.lower())
+    except ValueError:
+        raise ValueError(
+            f"is {text!r}; use one of {', '.join(item.value for item in Environment)}"
+        ) from None
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 for any free one."""
+    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise ValueError(f"is {text!r}; use a port between 0 and 65535")
+    return int(text)
+
+
+def switch(text: str) -> bool:
+    """`on` or `off`."""
+    if text.lower() in {"on", "true", "1", "yes"}:
+        return True
+    if text.lower() in {"off", "false", "0", "no"}:
+        return False
+    raise ValueError(f"is {text!r}; use on or off")
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """A parser of integers between `low` and `high`, inclusive."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ValueError(f"is {text!r}; use a whole number between {low} and {high}")
+        return value
+
+    return parse
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A comma-separated list."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _url(text: str, schemes: Sequence[str], example: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(f"is not a URL of the right kind; use {example}")
+    return text
+
+
+def database_url(text: str) -> Secret:
+    """A PostgreSQL URL, kept secret because it carries a password."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
+        raise ValueError(
+            "is not a PostgreSQL URL; use postgresql://user:password@host:port/database"
+        )
+    return Secret(text)
+
+
+def amqp_url(text: str) -> Secret:
+    """A RabbitMQ URL."""
+    return Secret(_url(text, ("amqp", "amqps"), "amqp://user:password@host:5672/"))
+
+
+def redis_url(text: str) -> Secret:
+    """A Redis or Valkey URL."""
+    if text.startswith("unix://"):
+        return Secret(text)
+    return Secret(_url(text, ("redis", "rediss"), "redis://host:6379/0"))
+
+
+def base_urls(text: str) -> tuple[str, ...]:
+    """A comma-separated list of http(s) base URLs, without a trailing slash."""
+    urls = tuple(
+        _url(word, ("http", "https"), "http://host:port, separated by commas").rstrip("/")
+        for word in words(text)
+    )
+    if not urls:
+        raise ValueError("is empty; give at least one base URL")
+    return urls
+
+
+def log_level(text: str) -> str:
+    """DEBUG, INFO, WARNING or ERROR."""
+    level = text.upper()
+    if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError(f"is {text!r}; use DEBUG, INFO, WARNING or ERROR")
+    return level
