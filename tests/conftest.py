@@ -1,0 +1,154 @@
+"""Fixtures that every test may use: real servers, fresh databases, and a harsh event loop."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from baluarte import databases
+from baluarte.embedded.places import Places
+from baluarte.embedded.ports import free_port
+from baluarte.embedded.postgres import EmbeddedPostgres
+from tests import servers
+
+# A callback that holds the loop this long would freeze every request of a service. Generous,
+# because a busy machine may stop any process for a while.
+BLOCKED_SECONDS = float(os.environ.get("BALUARTE_TEST_BLOCKED_SECONDS", "1.0"))
+
+
+class CreateDatabase(Protocol):
+    """`await create_database("users")` → the URL of a new database, dropped after the test."""
+
+    async def __call__(self, prefix: str = "test", *, template: str | None = None) -> str: ...
+
+
+class StartPostgres(Protocol):
+    """`start_postgres()` → a durable PostgreSQL of the test's own, to be killed at will."""
+
+    def __call__(self, **settings: str) -> servers.PostgresServer: ...
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "may_block: the test may hold the event loop for long")
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[Path]:
+    """A state directory with initialised, never started PostgreSQL data, to be copied."""
+    with servers.reachable_directory("template") as directory:
+        state = directory / "state"
+        places = Places(state)
+        EmbeddedPostgres(places, free_port()).prepare()
+        yield state
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_template: Path) -> Iterator[servers.PostgresServer]:
+    """One PostgreSQL for the whole run; not durable, so never kill this one."""
+    with (
+        servers.reachable_directory("postgres") as directory,
+        servers.running_postgres(
+            directory / "state", postgres_template, servers.NOT_DURABLE
+        ) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def start_postgres(postgres_template: Path) -> Iterator[StartPostgres]:
+    """A factory of durable servers for tests that kill, stop or pause them."""
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> servers.PostgresServer:
+            directory = stack.enter_context(servers.reachable_directory("own-postgres"))
+            return stack.enter_context(
+                servers.running_postgres(directory / "state", postgres_template, settings)
+            )
+
+        yield start
+
+
+@pytest.fixture
+async def create_database(
+    postgres_server: servers.PostgresServer,
+) -> AsyncIterator[CreateDatabase]:
+    """A factory of empty databases (or copies of `template`), dropped after the test."""
+    made: list[str] = []
+
+    async def create(prefix: str = "test", *, template: str | None = None) -> str:
+        name = servers.database_names(prefix)
+        source = f"TEMPLATE {template}" if template else ""
+        async with databases.connection(postgres_server.url, ssl=False) as connection:
+            await connection.execute(f"CREATE DATABASE {name} {source}")
+        made.append(name)
+        return postgres_server.database_url(name)
+
+    yield create
+    async with databases.connection(postgres_server.url, ssl=False) as connection:
+        for name in made:
+            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """The URL of one Valkey for the whole run. Tests use keys of their own."""
+    with (
+        servers.reachable_directory("valkey") as directory,
+        servers.running_valkey(directory) as server,
+    ):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> Iterator[str]:
+    """The URL of one RabbitMQ for the whole run. Tests use exchanges and queues of their own."""
+    with (
+        servers.reachable_directory("rabbitmq") as directory,
+        servers.running_broker(directory) as broker,
+    ):
+        yield broker.url
+
+
+class _BlockedCallbacks(logging.Handler):
+    """Collects asyncio's own reports of callbacks that held the loop."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.reports: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        took = re.search(r"took ([\d.]+) seconds$", message)
+        if took is not None and float(took.group(1)) >= BLOCKED_SECONDS:
+            self.reports.append(message)
+
+
+@contextlib.contextmanager
+def watching(handler: logging.Handler) -> Iterator[None]:
+    logger = logging.getLogger("asyncio")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def no_blocked_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail an async test in which a callback held the event loop."""
+    test: Callable[..., object] | None = getattr(request, "function", None)
+    if not asyncio.iscoroutinefunction(test) or request.node.get_closest_marker("may_block"):
+        yield
+        return
+    handler = _BlockedCallbacks()
+    with watching(handler):
+        yield
+    if handler.reports:
+        pytest.fail("the event loop was blocked:\n" + "\n".join(handler.reports), pytrace=False)
