@@ -1,0 +1,285 @@
+"""The driver: many clients moving money at once, writing down what they asked and were told.
+
+    run = await drive(DriveConfig(operations=2_000), client, "run.jsonl", sampler=auditor)
+    report = check(read_history(run.path), await snapshot(urls))
+
+A client whose attempt ends without a definite answer sends the same key again, as a new operation
+of the history, with full jitter and a bounded number of times; what is open at the end is looked up
+by its key. The driver keeps no request of its own from the history and corrects none of it.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from chaos.history.case import Kind
+from chaos.history.client import Client, Command, Outcome, Party, SampleFailed, Sampler
+from chaos.history.events import (
+    Answer,
+    Baseline,
+    HistoryWriter,
+    Op,
+    Request,
+    Status,
+    clip,
+    header,
+)
+from chaos.history.workload import Mix, Workload
+
+FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.REVERSED})
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DriveConfig:
+    """How much to send, and how hard to insist.
+
+    Attributes:
+        operations: money operations after the funding, each with a key of its own.
+        in_flight: clients, each with one operation open at a time.
+        customers: accounts that the money moves among. Few make hot accounts.
+        seed: of kinds, parties, amounts and jitter.
+        funds: each customer's first deposit, minor units.
+        max_amount: the largest single amount; near `funds`, some transfers fail for want of funds.
+        repeat: share of answered operations whose key is sent once more, as a double click would.
+        max_attempts: times that one key is sent while its outcome is unknown.
+        backoff_base, backoff_cap: full jitter between attempts, seconds.
+        resolve_seconds: how long the open keys are looked up after the last operation.
+        read_every: seconds between two samples of all accounts.
+    """
+
+    operations: int = 2_000
+    in_flight: int = 64
+    customers: int = 16
+    seed: int = 0
+    funds: int = 100_000
+    max_amount: int = 30_000
+    currency: str = "BRL"
+    mix: Mix = field(default_factory=Mix)
+    repeat: float = 0.05
+    max_attempts: int = 12
+    backoff_base: float = 0.05
+    backoff_cap: float = 2.0
+    resolve_seconds: float = 60.0
+    read_every: float = 0.05
+
+    def __post_init__(self) -> None:
+        positive = ("operations", "in_flight", "funds", "max_amount", "max_attempts", "read_every")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive")
+        if self.customers < 2:
+            raise ValueError("customers must be at least 2: transfers need a receiver")
+        if not 0 <= self.repeat <= 1:
+            raise ValueError("repeat is a share between 0 and 1")
+        if not 0 < self.backoff_base <= self.backoff_cap:
+            raise ValueError("backoff_base must be positive and at most backoff_cap")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come: `settled` operations of `total` have their last word so far."""
+
+    settled: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run. `attempts` counts sends by how they ended; `unresolved` keys never told."""
+
+    path: Path
+    operations: int
+    attempts: dict[Kind, int]
+    reads: int
+    unresolved: int
+    seconds: float
+
+    def text(self) -> str:
+        """The run in a line for people."""
+        told = ", ".join(f"{self.attempts[kind]:,} {kind}" for kind in Kind)
+        rate = self.operations / self.seconds if self.seconds else 0.0
+        return (
+            f"{self.operations:,} operations in {self.seconds:.1f} s ({rate:.0f}/s);"
+            f" attempts: {told}; {self.reads:,} reads; {self.unresolved:,} unresolved"
+        )
+
+
+async def drive(
+    config: DriveConfig,
+    client: Client,
+    path: Path | str,
+    *,
+    sampler: Sampler | None = None,
+    baseline: Baseline | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    sleep: Sleep = asyncio.sleep,
+    clock: Callable[[], int] = time.monotonic_ns,
+) -> Run:
+    """Enrol customers, fund them, run the workload, and look up what stayed open.
+
+    Args:
+        path: where the history goes; must not exist.
+        sampler: reads all accounts during the run; without one check 1 stays unknown.
+        baseline: when the run began on the databases' clocks; older rows are then no client's of
+        it. on_progress: called after each operation; the place to kill something half-way. sleep:
+        waits between attempts and reads; a test hands in its own.
+
+    Raises:
+        HistoryError: the history cannot be written.
+    """
+    parties = await client.enrol(config.customers)
+    run_id = uuid.uuid4().hex[:12]
+    workload = Workload(
+        parties,
+        run=run_id,
+        seed=config.seed,
+        mix=config.mix,
+        max_amount=config.max_amount,
+        currency=config.currency,
+    )
+    head = header(
+        run=run_id,
+        seed=config.seed,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        baseline=baseline,
+    )
+    with HistoryWriter(path, head, clock=clock) as writer:
+        driver = _Driver(config, client, workload, writer, on_progress, sleep, clock)
+        began = clock()
+        reading = asyncio.create_task(driver.read(sampler)) if sampler else None
+        try:
+            await driver.run()
+        finally:
+            if reading is not None:
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
+    seconds = (clock() - began) / 1e9
+    return Run(Path(path), driver.settled, driver.attempts, driver.reads, len(driver.open), seconds)
+
+
+class _Driver:
+    """One run: its writer, its counts, and the keys whose fate is open."""
+
+    def __init__(
+        self,
+        config: DriveConfig,
+        client: Client,
+        workload: Workload,
+        writer: HistoryWriter,
+        on_progress: Callable[[Progress], None] | None,
+        sleep: Sleep,
+        clock: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._workload = workload
+        self._writer = writer
+        self._on_progress = on_progress
+        self._sleep = sleep
+        self._clock = clock
+        # Its own generator: how often something is retried must not change what is sent.
+        self._jitter = random.Random(~config.seed)  # noqa: S311 - repeatable, not secret
+        self.settled = 0
+        self.attempts = dict.fromkeys(Kind, 0)
+        self.reads = 0
+        self.open: dict[str, Party] = {}
+
+    async def run(self) -> None:
+        """Fund, work, resolve."""
+        await self._all(self._workload.funding(self._config.funds))
+        await self._all(self._workload.commands(self._config.operations))
+        await self._resolve()
+
+    async def read(self, sampler: Sampler) -> None:
+        """Sample all accounts until cancelled. The reader is a process of its own."""
+        process = self._config.in_flight
+        while True:
+            self._writer.invoke(process, Op.READ, "", Request())
+            try:
+                sample = await sampler.sample()
+            except SampleFailed as error:
+                self._writer.info(process, Op.READ, "", Answer(detail=clip(str(error))))
+            else:
+                self._writer.ok(process, Op.READ, "", Answer(sample=sample))
+                self.reads += 1
+            await self._sleep(self._config.read_every)
+
+    async def _all(self, commands: Iterator[Command]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for process in range(self._config.in_flight):
+                group.create_task(self._work(process, commands))
+
+    async def _work(self, process: int, commands: Iterator[Command]) -> None:
+        for command in commands:
+            await self._insist(process, command)
+            self.settled += 1
+            if self._on_progress is not None:
+                total = self._config.operations + self._config.customers
+                self._on_progress(Progress(self.settled, total))
+
+    async def _insist(self, process: int, command: Command) -> None:
+        """Send a command until its outcome is definite or the attempts are used up."""
+        for attempt in range(self._config.max_attempts):
+            outcome = await self._attempt(process, command)
+            if outcome.kind is Kind.OK or not outcome.retry:
+                break
+            await self._sleep(self._pause(attempt, outcome.retry_after))
+        if outcome.kind is not Kind.INFO and self._jitter.random() < self._config.repeat:
+            await self._attempt(process, command)
+
+    async def _attempt(self, process: int, command: Command) -> Outcome:
+        self._writer.invoke(process, command.op, command.key, command.request)
+        outcome = await self._client.perform(command)
+        self._note(process, command.op, command.key, command.party, outcome)
+        if outcome.answer.transfer is not None:
+            self._workload.completed(command, outcome.answer.transfer, outcome.answer.status)
+        return outcome
+
+    async def _resolve(self) -> None:
+        """Look up every open key until it is final, or until the time for that is over."""
+        deadline = self._clock() + int(self._config.resolve_seconds * 1e9)
+        for round_number in range(self._config.max_attempts):
+            if not self.open or self._clock() >= deadline:
+                return
+            if round_number:
+                await self._sleep(self._pause(round_number, None))
+            keys = iter(list(self.open.items()))
+            async with asyncio.TaskGroup() as group:
+                for process in range(self._config.in_flight):
+                    group.create_task(self._look_up(process, keys))
+
+    async def _look_up(self, process: int, keys: Iterator[tuple[str, Party]]) -> None:
+        for key, party in keys:
+            self._writer.invoke(process, Op.FIND, key, Request(user=party.user))
+            outcome = await self._client.find(party, key)
+            self._note(process, Op.FIND, key, party, outcome)
+
+    def _note(self, process: int, op: Op, key: str, party: Party, outcome: Outcome) -> None:
+        """Write the outcome down, and whether the key's fate is still open."""
+        write = {
+            Kind.OK: self._writer.ok,
+            Kind.FAIL: self._writer.fail,
+            Kind.INFO: self._writer.info,
+        }[outcome.kind]
+        write(process, op, key, outcome.answer)
+        if op is not Op.FIND:
+            self.attempts[outcome.kind] += 1
+        if outcome.kind is Kind.INFO or outcome.answer.status is Status.PENDING:
+            self.open[key] = party
+        elif outcome.answer.status in FINAL and not outcome.answer.stale:
+            self.open.pop(key, None)
+
+    def _pause(self, attempt: int, asked: float | None) -> float:
+        """Full jitter, but never sooner than the platform asked for."""
+        ceiling = min(self._config.backoff_cap, self._config.backoff_base * 2**attempt)
+        return max(asked or 0.0, self._jitter.uniform(0.0, ceiling))
