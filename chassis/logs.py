@@ -19,7 +19,7 @@ from chassis.context import current_correlation_id
 FIELDS = frozenset(
     {
         # who and what
-        "timestamp", "level", "service", "logger", "event", "correlationId", "userId",
+        "timestamp", "level", "service", "part", "event", "correlationId", "userId",
         "transactionId", "accountId", "notificationId", "messageId", "caller",
         # requests and calls
         "method", "route", "status", "duration", "operation", "operationType", "code", "peer",
@@ -41,8 +41,8 @@ _JSON = msgspec.json.Encoder()
 
 
 def get(name: str) -> Any:
-    """A logger; its name becomes the field `logger`."""
-    return structlog.get_logger(logger=name)
+    """A logger; its name becomes the field `part`."""
+    return structlog.get_logger(part=name)
 
 
 def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -102,7 +102,9 @@ def _describe(error: object) -> dict[str, object]:
     if exception is None:
         return {}
     frames = traceback.extract_tb(exception.__traceback__)[-6:]
-    places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
+    places = [
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames
+    ]
     return {"error": type(exception).__name__, "where": places}
 
 
@@ -138,7 +140,7 @@ class _Bridge(logging.Handler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        write = structlog.get_logger(logger="library")
+        write = structlog.get_logger(part="library")
         error = record.exc_info[1] if record.exc_info else None
         write.log(
             record.levelno,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client import exposition as text
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -50,7 +50,8 @@ class Metrics:
     def expose(self, accept: str) -> tuple[bytes, str]:
         """The page for a scraper that accepts `accept`, and its content type."""
         if "application/openmetrics-text" in accept:
-            return openmetrics.generate_latest(self.registry), openmetrics.CONTENT_TYPE_LATEST
+            page: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
+            return page, openmetrics.CONTENT_TYPE_LATEST
         return text.generate_latest(self.registry), text.CONTENT_TYPE_LATEST
 
 

@@ -1,0 +1,168 @@
+"""A cache that may be gone at any time: every failure is a miss, quickly, and is counted.
+
+Every key has a TTL and carries a namespace with a format version, so that a changed struct never meets an
+old copy. Nothing is decided from the cache alone.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from chassis.metrics import Metrics
+from chassis.settings import Secret
+from resilience.clock import SYSTEM_CLOCK, Clock
+
+T = TypeVar("T")
+
+TIMEOUT = 0.05
+"""Seconds for one cache command: beyond it the source is the better place to ask."""
+
+CONNECT_TIMEOUT = 0.25
+POOL_SIZE = 20
+PAUSE_AFTER_FAILURE = 1.0
+"""Seconds for which a failed cache is not asked again, so that its absence costs no time per request."""
+
+MAX_VALUE_BYTES = 100_000
+
+_FAILURES = (RedisError, OSError, TimeoutError)
+
+_SET_IF_NEWER = """
+local held = redis.call('HGET', KEYS[1], 'v')
+if held and tonumber(held) > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'v', ARGV[1], 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+
+
+def open_redis(url: Secret) -> "Redis":
+    """A bounded pool of connections with short timeouts and no retries of its own."""
+    pool = BlockingConnectionPool.from_url(
+        url.reveal(),
+        max_connections=POOL_SIZE,
+        timeout=TIMEOUT,
+        socket_timeout=TIMEOUT,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        retry=None,
+        health_check_interval=0,
+    )
+    return Redis(connection_pool=pool)
+
+
+def describe(url: Secret) -> str:
+    """Host and port of a cache, for messages."""
+    parts = urlsplit(url.reveal())
+    return f"{parts.hostname}:{parts.port or 6379}"
+
+
+class CacheMetrics:
+    """Counts what the caches of a process answered. One per process, shared by its caches."""
+
+    def __init__(self, metrics: Metrics, caches: Sequence[str]) -> None:
+        self.requests = metrics.counter(
+            "cache_requests_total",
+            "Cache look-ups by result",
+            cache=caches,
+            result=("hit", "miss", "stale", "error"),
+        )
+
+
+class Cache(Generic[T]):
+    """Versioned entries of one type under `namespace`.
+
+    Args:
+        redis: None when there is no cache; then everything is a miss.
+        ttl: seconds that an entry lives; up to a tenth is taken off at random, so that entries written
+            together do not end together.
+    """
+
+    def __init__(
+        self,
+        redis: "Redis | None",
+        namespace: str,
+        kind: type[T],
+        *,
+        ttl: float,
+        metrics: CacheMetrics,
+        clock: Clock = SYSTEM_CLOCK,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._redis = redis
+        self._namespace = namespace
+        self._decoder = msgspec.json.Decoder(kind)
+        self._ttl = ttl
+        self._clock = clock
+        self._rng = rng or random.Random()  # noqa: S311 - jitter is not a secret
+        self._asleep_until = 0.0
+        name = namespace.partition(":")[0]
+        self._count = {
+            result: metrics.requests.labels(name, result) for result in ("hit", "miss", "error")
+        }
+
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, T]:
+        """The entries that are there, in one round trip. An unreadable one is a miss."""
+        if not keys or not self._usable():
+            return {}
+        try:
+            assert self._redis is not None  # noqa: S101 - `_usable` said so
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.hget(self._name(key), "d")
+                answers = await pipe.execute()
+        except _FAILURES:
+            self._failed()
+            return {}
+        found: dict[str, T] = {}
+        for key, raw in zip(keys, answers, strict=True):
+            value = self._decode(raw)
+            if value is not None:
+                found[key] = value
+        self._count["hit"].inc(len(found))
+        self._count["miss"].inc(len(keys) - len(found))
+        return found
+
+    async def set_if_newer(self, key: str, version: int, value: T) -> None:
+        """Keep `value` unless a newer version is kept already."""
+        data = msgspec.json.encode(value)
+        if len(data) > MAX_VALUE_BYTES or not self._usable():
+            return
+        milliseconds = int(self._ttl * 1000 * self._rng.uniform(0.9, 1.0))
+        await self._run("EVAL", _SET_IF_NEWER, 1, self._name(key), version, data, milliseconds)
+
+    async def drop(self, keys: Sequence[str]) -> bool:
+        """Forget entries. False when the cache could not be told, so that the caller tries again."""
+        if self._redis is None:
+            return True
+        return await self._run("DEL", *(self._name(key) for key in keys))
+
+    def _name(self, key: str) -> str:
+        return f"baluarte:{self._namespace}:{key}"
+
+    def _usable(self) -> bool:
+        return self._redis is not None and self._clock.monotonic() >= self._asleep_until
+
+    def _decode(self, raw: Any) -> T | None:
+        if raw is None:
+            return None
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.MsgspecError:
+            return None
+
+    async def _run(self, *command: Any) -> bool:
+        assert self._redis is not None  # noqa: S101 - callers checked
+        try:
+            await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+        except _FAILURES:
+            self._failed()
+            return False
+        return True
+
+    def _failed(self) -> None:
+        self._count["error"].inc()
+        self._asleep_until = self._clock.monotonic() + PAUSE_AFTER_FAILURE

@@ -1,0 +1,97 @@
+"""Around every request: a correlation id, one log line, the request metrics, and a last net for errors."""
+
+import time
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import codes, logs, wire
+from chassis.context import accepted_correlation_id, set_correlation_id
+from chassis.metrics import Metrics
+
+QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""Routes that pollers call all the time: measured, but logged only when they fail."""
+
+_METHODS = frozenset({"GET", "POST", "OPTIONS", "HEAD"})
+
+_log = logs.get("http")
+
+
+class Observed:
+    """Pure ASGI middleware; adds `correlation_id` to the scope and `X-Correlation-Id` to the answer."""
+
+    def __init__(
+        self, app: ASGIApp, *, service: str, metrics: Metrics, routes: Sequence[BaseRoute]
+    ) -> None:
+        self._app = app
+        self._service = service
+        self._paths = frozenset(route.path for route in routes if isinstance(route, Route))
+        self._duration = metrics.histogram(
+            "http_server_request_duration_seconds",
+            "Time from the request's head to the end of the answer",
+            method=(),
+            route=(),
+            status_class=(),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        correlation_id = accepted_correlation_id(_header(scope, b"x-correlation-id"))
+        scope["correlation_id"] = correlation_id
+        set_correlation_id(correlation_id)
+        status = 0
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-correlation-id", correlation_id.encode()),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed_send)
+        except Exception as error:  # noqa: BLE001 - the last net
+            _log.error("request failed", route=self._label(scope), exc_info=error)
+            if status == 0:
+                await wire.send_problem(
+                    observed_send,
+                    codes.INTERNAL.error(f"Report the correlation id {correlation_id}."),
+                    service=self._service,
+                    correlation_id=correlation_id,
+                )
+        finally:
+            self._record(scope, status, time.monotonic() - started)
+
+    def _label(self, scope: Scope) -> str:
+        path = scope.get("route_label") or scope["path"]
+        return path if path in self._paths else "other"
+
+    def _record(self, scope: Scope, status: int, duration: float) -> None:
+        route = self._label(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._duration.labels(method, route, f"{status // 100}xx").observe(duration)
+        if route in QUIET and status < 500:
+            return
+        _log.info(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            duration=duration,
+            code=scope.get("error_code"),
+            userId=scope.get("user_id"),
+        )
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return None
