@@ -126,13 +126,32 @@ class Cache(Generic[T]):
         self._count["miss"].inc(len(keys) - len(found))
         return found
 
-    async def set_if_newer(self, key: str, version: int, value: T) -> None:
-        """Keep `value` unless a newer version is kept already."""
-        data = msgspec.json.encode(value)
-        if len(data) > MAX_VALUE_BYTES or not self._usable():
-            return
-        milliseconds = int(self._ttl * 1000 * self._rng.uniform(0.9, 1.0))
-        await self._run("EVAL", _SET_IF_NEWER, 1, self._name(key), version, data, milliseconds)
+    async def set_if_newer(self, key: str, version: int, value: T) -> bool:
+        """Keep `value` unless a newer version is kept already. See `set_many_if_newer`."""
+        return await self.set_many_if_newer({key: (version, value)})
+
+    async def set_many_if_newer(self, entries: Mapping[str, tuple[int, T]]) -> bool:
+        """Keep values unless newer versions are kept already, in one round trip.
+
+        False when the cache could not be told, so that a caller who must, tries again.
+        """
+        if self._redis is None:
+            return True
+        if not self._usable():
+            return False
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key, (version, value) in entries.items():
+                    data = msgspec.json.encode(value)
+                    if len(data) > MAX_VALUE_BYTES:
+                        continue
+                    milliseconds = int(self._ttl * 1000 * self._rng.uniform(0.9, 1.0))
+                    pipe.eval(_SET_IF_NEWER, 1, self._name(key), version, data, milliseconds)
+                await pipe.execute()
+        except _FAILURES:
+            self._failed()
+            return False
+        return True
 
     async def drop(self, keys: Sequence[str]) -> bool:
         """Forget entries. False when the cache could not be told, so that the caller tries again."""
