@@ -11,6 +11,10 @@ ResilienceError
 └── AttemptTimedOut          the dependency did not answer in time (also a TimeoutError)
 """
 
+from typing import ClassVar
+
+from pybreaker import CircuitBreakerError
+
 __all__ = [
     "AttemptTimedOut",
     "BulkheadFull",
@@ -28,43 +32,71 @@ class ResilienceError(Exception):
     """The base of everything that this library raises on a call's path."""
 
 
-class Rejected(ResilienceError):  # noqa: N818 - named after what happened, as TimeoutError is
+class Rejected(ResilienceError):
     """The call was not attempted, to protect the dependency or this process.
 
-    A rejection is no evidence about the dependency: no policy counts it as a failure.
+    A rejection is no evidence about the dependency: no policy counts it as a failure. It is made
+    often and read seldom, so its text is put together only when somebody reads it.
     """
 
-    def __init__(self, message: str, *, policy: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        #: The name of the policy that rejected.
-        self.policy = policy
+    #: Which kind of policy rejects with this error.
+    policy: ClassVar[str] = "policy"
+    what: ClassVar[str] = "the call was not let through"
+
+    def __init__(self, source: str, retry_after: float | None = None, detail: str = "") -> None:
+        #: The name of the policy's owner: the dependency that was not called.
+        self.source = source
         #: Seconds after which another try makes sense, where the policy can tell.
         self.retry_after = retry_after
+        self.detail = detail
+
+    def __str__(self) -> str:
+        text = f"{self.source}: {self.what}"
+        if self.detail:
+            text += f" ({self.detail})"
+        if self.retry_after is not None:
+            text += f"; try again in {self.retry_after:.3f} s"
+        return text
 
 
-class CircuitOpen(Rejected):
-    """The breaker does not let this call through."""
+class CircuitOpen(Rejected, CircuitBreakerError):
+    """The breaker does not let this call through. `detail` is `open`, `half-open` or `ramping`."""
+
+    policy = "breaker"
+    what = "the circuit breaker is not closed"
 
 
 class BulkheadFull(Rejected):
     """Every slot is taken, and so is every place in the queue (or the wait in it was too long)."""
 
+    policy = "bulkhead"
+    what = "every slot is taken"
+
 
 class ConcurrencyLimited(Rejected):
     """As many calls are in flight as the adaptive limit allows."""
+
+    policy = "adaptive_limit"
+    what = "the concurrency limit is reached"
 
 
 class LoadShed(Rejected):
     """The load leaves no room for a call of this priority."""
 
+    policy = "shedding"
+    what = "calls of this priority are shed"
+
 
 class RateLimited(Rejected):
     """The caller has used up its tokens."""
 
+    policy = "rate_limit"
+    what = "the rate limit is reached"
 
-class DeadlineExceeded(ResilienceError, TimeoutError):  # noqa: N818
+
+class DeadlineExceeded(ResilienceError, TimeoutError):
     """The caller's time is up. That says nothing about the dependency: it may have been short."""
 
 
-class AttemptTimedOut(ResilienceError, TimeoutError):  # noqa: N818
+class AttemptTimedOut(ResilienceError, TimeoutError):
     """The dependency had all of the attempt's time and did not answer: a failure of its own."""
