@@ -1,0 +1,51 @@
+# Four words for people: run, test, check, bench; and prove, the long one.
+.PHONY: run test check prove bench format lock generate
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+
+help:
+	@echo "make run     bring the platform up on this machine (gateway on port 8000); UP='--fresh' passes options"
+	@echo "make test    the test suite, on real PostgreSQL, Valkey and RabbitMQ"
+	@echo "make check   format, lint, types, import rules, generated files, stale proofs"
+	@echo "make prove   the long tier: kill matrix and mutants; resumable; writes docs/proofs/"
+	@echo "make bench   performance, as ratios within one run"
+
+run:
+	@scripts/setup run
+	@exec $(PY) -m baluarte up $(UP)
+
+test:
+	@scripts/setup dev
+	@scripts/servers
+	@$(PY) -m pytest $(ARGS)
+
+check:
+	@scripts/setup dev
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy .
+	.venv/bin/lint-imports
+	$(PY) -m tests.prove stale
+
+prove:
+	@scripts/setup dev
+	@scripts/servers
+	@$(PY) -m tests.prove run $(ARGS)
+
+bench:
+	@scripts/setup dev
+	@$(PY) -m benchmarks $(ARGS)
+
+format:
+	@scripts/setup dev
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+lock:
+	@scripts/setup dev
+	scripts/lock
+
+generate:
+	@scripts/setup dev
+	$(PY) -m scripts.generate
