@@ -5,19 +5,24 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
-from asyncpg.exceptions import InterfaceError, PostgresError
+from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
-# What a connection attempt raises when the server is away, starting, or refuses us.
-CONNECTION_ERRORS = (OSError, PostgresError, TimeoutError, InterfaceError)
+# What a connection or a query raises when the server is away, starting, dying, or refuses us.
+CONNECTION_ERRORS = (OSError, PostgresError, TimeoutError, InterfaceError, InternalClientError)
 _CLOSE_SECONDS = 1.0
+
+
+async def open_connection(url: str, *, timeout: float = 5.0, ssl: bool | None = None) -> Any:
+    """An asyncpg connection, to be closed by the caller. `ssl=False` saves a try on loopback."""
+    return await asyncpg.connect(url, timeout=timeout, ssl=ssl)  # type: ignore[no-untyped-call]
 
 
 @contextlib.asynccontextmanager
 async def connection(
     url: str, *, timeout: float = 5.0, ssl: bool | None = None
 ) -> AsyncIterator[Any]:
-    """One connection, closed at the end. `ssl=False` saves a round trip on loopback."""
-    opened = await asyncpg.connect(url, timeout=timeout, ssl=ssl)  # type: ignore[no-untyped-call]
+    """One connection, closed at the end."""
+    opened = await open_connection(url, timeout=timeout, ssl=ssl)
     try:
         yield opened
     finally:

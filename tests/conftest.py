@@ -12,21 +12,27 @@ from typing import Protocol
 
 import pytest
 
-from baluarte import databases
+from baluarte import databases, migrate
 from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port
 from baluarte.embedded.postgres import EmbeddedPostgres
 from tests import servers
 
 # A callback that holds the loop this long would freeze every request of a service. Generous,
-# because a busy machine may stop any process for a while.
-BLOCKED_SECONDS = float(os.environ.get("BALUARTE_TEST_BLOCKED_SECONDS", "1.0"))
+# because a busy machine may stop any process for a while and a first import takes its time.
+BLOCKED_SECONDS = float(os.environ.get("BALUARTE_TEST_BLOCKED_SECONDS", "2.0"))
 
 
 class CreateDatabase(Protocol):
     """`await create_database("users")` → the URL of a new database, dropped after the test."""
 
     async def __call__(self, prefix: str = "test", *, template: str | None = None) -> str: ...
+
+
+class MigratedDatabase(Protocol):
+    """`await migrated_database("users")` → the URL of a new database with the newest schema."""
+
+    async def __call__(self, service: str) -> str: ...
 
 
 class StartPostgres(Protocol):
@@ -97,6 +103,33 @@ async def create_database(
 
 
 @pytest.fixture(scope="session")
+def migrated_templates() -> dict[tuple[str, str | None], str]:
+    """Names of the databases that `migrated_database` copies, by service and revision."""
+    return {}
+
+
+@pytest.fixture
+async def migrated_database(
+    postgres_server: servers.PostgresServer,
+    create_database: CreateDatabase,
+    migrated_templates: dict[tuple[str, str | None], str],
+) -> MigratedDatabase:
+    """A factory of freshly migrated databases: the migrations run once a session and service."""
+
+    async def make(service: str) -> str:
+        location = migrate.LOCATIONS[service]
+        wanted = (service, migrate.head_revision(location))
+        if wanted not in migrated_templates:
+            name = servers.database_names(f"template_{service}")
+            await migrate.create_missing(postgres_server.url, [name])
+            await migrate.migrate(postgres_server.database_url(name), location)
+            migrated_templates[wanted] = name
+        return await create_database(service, template=migrated_templates[wanted])
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """The URL of one Valkey for the whole run. Tests use keys of their own."""
     with (
@@ -144,7 +177,9 @@ def watching(handler: logging.Handler) -> Iterator[None]:
 def no_blocked_loop(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail an async test in which a callback held the event loop."""
     test: Callable[..., object] | None = getattr(request, "function", None)
-    if not asyncio.iscoroutinefunction(test) or request.node.get_closest_marker("may_block"):
+    starts_servers = "start_postgres" in request.fixturenames  # which is done while it waits
+    allowed = starts_servers or request.node.get_closest_marker("may_block")
+    if allowed or not asyncio.iscoroutinefunction(test):
         yield
         return
     handler = _BlockedCallbacks()

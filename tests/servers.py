@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -29,6 +30,8 @@ from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port
 from baluarte.embedded.postgres import EmbeddedPostgres
 from baluarte.embedded.valkey import EmbeddedValkey
+
+HOUSES = Path(__file__).resolve().parent.parent
 
 # Generous: the machine may be running several test suites at once.
 START_SECONDS = 30.0
@@ -60,7 +63,7 @@ def reachable_directory(name: str) -> Iterator[Path]:
 Check = Callable[[], Coroutine[Any, Any, bool]]
 
 
-def _answer(check: Check) -> bool:
+def answer(check: Check) -> bool:
     """Run `check` in a loop of its own, on a thread of its own: the caller may have a loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, check()).result()
@@ -91,7 +94,7 @@ class Server:
     def wait_ready(self, check: Check, timeout: float) -> None:
         """Block until `check` answers True; fails with the end of the log."""
         deadline = time.monotonic() + timeout
-        while not _answer(check):
+        while not answer(check):
             ended = self.process is None or self.process.poll() is not None
             if ended or time.monotonic() > deadline:
                 tail = self.log.read_text(errors="replace")[-2000:]
@@ -174,18 +177,25 @@ def copy_of_template(template: Path, state: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_postgres(
-    state: Path, template: Path | None = None, settings: dict[str, str] | None = None
-) -> Iterator[PostgresServer]:
-    """A PostgreSQL in `state`, from `template` if given; durable unless `settings` say no."""
-    if template is not None:
-        copy_of_template(template, state)
-    server = PostgresServer(EmbeddedPostgres(Places(state), free_port(), settings or {}))
+def running_server(embedded: EmbeddedPostgres) -> Iterator[PostgresServer]:
+    """`embedded`, started, and ended with all that belongs to it."""
+    server = PostgresServer(embedded)
     try:
         server.start()
         yield server
     finally:
         server.kill()
+
+
+@contextlib.contextmanager
+def running_postgres(
+    state: Path, template: Path, settings: dict[str, str] | None = None
+) -> Iterator[PostgresServer]:
+    """A PostgreSQL in `state`, from a copy of `template`; durable unless `settings` say no."""
+    copy_of_template(template, state)
+    embedded = EmbeddedPostgres(Places(state), free_port(), settings or {})
+    with running_server(embedded) as server:
+        yield server
 
 
 @contextlib.contextmanager
@@ -294,3 +304,18 @@ def running_broker(directory: Path) -> Iterator[Broker]:
 def database_names(prefix: str) -> str:
     """A new name for a database."""
     return f"{prefix.replace('-', '_')}_{secrets.token_hex(4)}"
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[int]:
+    """A port that this process listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield int(listener.getsockname()[1])
+
+
+def python(program: str, **arguments: Any) -> subprocess.Popen[bytes]:
+    """A Python process of this environment that runs `program`, with our modules at hand."""
+    environment = {**os.environ, "PYTHONPATH": str(HOUSES)}
+    return subprocess.Popen([sys.executable, "-c", program], env=environment, **arguments)

@@ -4,16 +4,20 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
 
+@overload
 async def eventually(
-    check: Callable[[], Awaitable[T] | T], timeout: float = 5, *, why: str = ""
-) -> T:
+    check: Callable[[], Awaitable[T]], timeout: float = 5, *, why: str = ""
+) -> T: ...
+@overload
+async def eventually(check: Callable[[], T], timeout: float = 5, *, why: str = "") -> T: ...
+async def eventually(check: Callable[[], Any], timeout: float = 5, *, why: str = "") -> Any:
     """Call `check` (plain or async) until it returns something true, and return that.
 
     An AssertionError in `check` counts as "not yet"; the last one is shown when time is up.
@@ -22,7 +26,7 @@ async def eventually(
     while True:
         try:
             answer = check()
-            result: T = await answer if inspect.isawaitable(answer) else answer
+            result = await answer if inspect.isawaitable(answer) else answer
             last = None
             if result:
                 return result
