@@ -74,9 +74,9 @@ class Sampler(Protocol):
     """The auditor's eye on all accounts while the run lasts."""
 
     async def sample(self) -> Sample:
-        """Return every account's sum at one moment. Raise `SampleFailed` when there is no answer."""
+        """Return the sums at one moment. Raise `SampleError` when there is no answer."""
         ...
 
 
-class SampleFailed(Exception):
+class SampleError(Exception):
     """The auditor's database did not answer; during a kill that is expected."""

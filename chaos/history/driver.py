@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.history.case import Kind
-from chaos.history.client import Client, Command, Outcome, Party, SampleFailed, Sampler
+from chaos.history.client import Client, Command, Outcome, Party, SampleError, Sampler
 from chaos.history.events import (
     Answer,
     Baseline,
@@ -207,7 +207,7 @@ class _Driver:
             self._writer.invoke(process, Op.READ, "", Request())
             try:
                 sample = await sampler.sample()
-            except SampleFailed as error:
+            except SampleError as error:
                 self._writer.info(process, Op.READ, "", Answer(detail=clip(str(error))))
             else:
                 self._writer.ok(process, Op.READ, "", Answer(sample=sample))

@@ -1,7 +1,9 @@
 """Check 8: outbox + delivered = transfers, and each consumer's effect happens once.
 
-Every settled transaction has exactly one event of its kind. The event lies in the outbox, or every
-consumer has it in its inbox; a consumer that has processed it shows its effect, once per recipient.
+Every settled transaction has exactly one event of its kind, and none of a kind that is not true of
+it. The event lies in the outbox, or every consumer has it in its inbox; a consumer that has processed
+it shows its effect, once per recipient. An inbox may forget the content of what it has processed (the
+row's type is then empty): the effect stands for it.
 """
 
 from collections import Counter, defaultdict
@@ -20,6 +22,8 @@ EVENTS_OF: Final = {
     Status.REVERSED: ("transaction.completed", "transaction.reversed"),
 }
 
+KINDS: Final = frozenset(kind for kinds in EVENTS_OF.values() for kind in kinds)
+
 _Fact = tuple[str, str]
 """(transfer, event type): what an event tells."""
 
@@ -37,16 +41,29 @@ class _Post:
         )
         self.acted = {(transfer, kind, who) for transfer, kind, who, _ in self.effects}
 
+    def tells(self, transfer: str, kind: str) -> bool:
+        """Whether the event waits, has arrived, or has left an effect."""
+        fact = (transfer, kind)
+        return (
+            fact in self.waiting
+            or fact in self.arrived
+            or any((*fact, consumer) in self.acted for consumer in self.consumers)
+        )
+
 
 def run(case: Case, findings: Findings) -> None:
     if not case.state.consumers:
         return
     post = _Post(case)
     for row in case.recent:
-        for kind in EVENTS_OF[row.status]:
-            findings.saw()
+        owed = EVENTS_OF[row.status]
+        findings.saw(len(owed))
+        for kind in owed:
             for problem in _problems(post, row, kind):
                 findings.violated(f"transaction {row.id} is {row.status}; {problem}")
+        for kind in KINDS.difference(owed):
+            if post.tells(row.id, kind):
+                findings.violated(f"transaction {row.id} is {row.status}; an event says {kind}")
     for (transfer, kind, consumer, recipient), count in post.effects.items():
         if count > 1:
             findings.violated(
@@ -55,13 +72,10 @@ def run(case: Case, findings: Findings) -> None:
 
 
 def _problems(post: _Post, row: TransactionRow, kind: str) -> Iterable[str]:
+    """Yield what is wrong with one event that a transaction owes."""
     fact = (row.id, kind)
     waiting, arrived = post.waiting.get(fact, []), post.arrived.get(fact, [])
-    if (
-        not waiting
-        and not arrived
-        and not any((*fact, who) in post.acted for who in post.consumers)
-    ):
+    if not post.tells(row.id, kind):
         yield f"its {kind} is neither in the outbox nor delivered"
         return
     ids = {message.id for message in (*waiting, *arrived)}

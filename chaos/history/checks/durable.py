@@ -48,7 +48,7 @@ def _problem(case: Case, transfer: str, operation: Operation) -> str | None:
     status = operation.answer.status
     if status is not None and row.status not in MAY_BECOME[status]:
         return f"it is {row.status}"
-    if not _owned(operation, row):
+    if not _owned(case, operation, row):
         return f"it belongs to key {row.key} of user {row.user}"
     if status in {Status.COMPLETED, Status.REVERSED}:
         posting = case.postings.get(transfer)
@@ -57,11 +57,14 @@ def _problem(case: Case, transfer: str, operation: Operation) -> str | None:
     return None
 
 
-def _owned(operation: Operation, row: TransactionRow) -> bool:
+def _owned(case: Case, operation: Operation, row: TransactionRow) -> bool:
     """Whether the row is this client's, or the one reversal that somebody else asked for first."""
-    if operation.op is Op.REVERSE and row.reverses == operation.request.target:
+    if operation.owner == (row.user, row.key):
         return True
-    return operation.owner == (row.user, row.key)
+    return row.reverses is not None and any(
+        asked.op is Op.REVERSE and asked.request.target == row.reverses
+        for asked in case.by_owner[operation.owner]
+    )
 
 
 def _refused(operation: Operation) -> bool:
