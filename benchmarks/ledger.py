@@ -1,0 +1,280 @@
+"""Postings per second: group commit beside plain prepared statements, on the same pool and server.
+
+    .venv/bin/python -m benchmarks.ledger
+
+It starts a PostgreSQL of its own (fsync on), and drops it at the end. Each row is a closed loop of
+N tasks that post one transfer at a time, each with a new id. Both sides do the same work for a posting:
+lock both accounts, look the id up after locking, decide in Python with the same code, and write the
+transfer, two entries, both balances and the `user.balance.updated` events. The plain side does it
+statement by statement in a transaction per posting, as most ledgers do.
+"""
+
+import argparse
+import asyncio
+import random
+import resource
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import uvloop
+
+from baluarte import databases
+from baluarte.embedded.places import Places
+from baluarte.embedded.ports import free_port
+from baluarte.embedded.postgres import EmbeddedPostgres
+from baluarte.migrate import migrate, with_database
+from services.ledger import locks, posting
+from services.ledger.book import Account, Book
+from services.ledger.contract import Posting, PostingKind, PostingStatus, account_id_of
+from services.ledger.events import balance_events
+from services.ledger.store import PostgresStore, Session
+from services.ledger.writer import Writer
+from tests import servers
+
+ACCOUNTS = 1_000
+POOL = 32
+"""Connections for the plain side; the writer takes one of them. More make the plain side slower here."""
+
+Post = Callable[[Posting], Awaitable[PostingStatus]]
+Draw = Callable[[random.Random], tuple[UUID, UUID]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    workload: str
+    in_flight: int
+    side: str
+    per_second: float
+    p99_ms: float
+    cpu_us: float
+
+
+class Plain:
+    """A posting as a transaction of prepared statements on a pooled connection."""
+
+    FIND = "SELECT * FROM ledger_transfers WHERE id = $1"
+    TRANSFER = (
+        "INSERT INTO ledger_transfers (id, kind, debit, credit, amount, currency, status)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+    )
+    ENTRIES = (
+        "INSERT INTO entries (transfer_id, leg, account_id, amount, balance_after, account_version)"
+        " VALUES ($1, 1, $2, $3, $4, $5), ($1, 2, $6, $7, $8, $9)"
+    )
+    UPDATE = "UPDATE accounts SET balance = $2, version = $3, updated_at = now() WHERE id = $1"
+    OUTBOX = (
+        "INSERT INTO outbox (topic, key, payload)"
+        " VALUES ('user-events', $1, $2), ('user-events', $3, $4)"
+    )
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    async def post(self, item: Posting) -> PostingStatus:
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(locks.ACCOUNTS_BY_ID, [item.debit, item.credit])
+            if await connection.fetchrow(self.FIND, item.transfer_id) is not None:
+                raise AssertionError("every id of the benchmark is new")
+            book = Book(now=rows[0][8], accounts={row[0]: Account(*row[:8]) for row in rows})
+            result = posting.decide(book, item)
+            assert result.posted is not None
+            await self._write(connection, book)
+            return result.posted.status
+
+    async def _write(self, connection: Any, book: Book) -> None:
+        done = book.new_transfers[0]
+        await connection.execute(
+            self.TRANSFER,
+            done.id,
+            done.kind,
+            done.debit,
+            done.credit,
+            done.amount,
+            done.currency,
+            done.status,
+        )
+        await connection.execute(
+            self.ENTRIES,
+            done.id,
+            done.debit,
+            -done.amount,
+            done.debit_balance,
+            done.debit_version,
+            done.credit,
+            done.amount,
+            done.credit_balance,
+            done.credit_version,
+        )
+        for account in book.changed_accounts.values():
+            await connection.execute(self.UPDATE, account.id, account.balance, account.version)
+        keys, payloads = balance_events(book.changed_accounts.values(), book.now)
+        await connection.execute(self.OUTBOX, keys[0], payloads[0], keys[1], payloads[1])
+
+
+class Grouped:
+    """A posting through the group-commit writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def post(self, item: Posting) -> PostingStatus:
+        (result,) = await self._writer.post((item,), "benchmark-correlation-id")
+        assert result.posted is not None, result.error
+        return result.posted.status
+
+
+@asynccontextmanager
+async def grouped(pool: Any) -> AsyncIterator[Grouped]:
+    """A running writer, on a connection of the same pool."""
+
+    async def connect() -> Session:
+        session: Session = await pool.acquire()
+        return session
+
+    stop = asyncio.Event()
+    writer = Writer(PostgresStore(connect))
+    task = asyncio.create_task(writer.run(stop))
+    try:
+        yield Grouped(writer)
+    finally:
+        stop.set()
+        await task
+
+
+async def closed_loop(post: Post, draw: Draw, in_flight: int, seconds: float, seed: int) -> Row:
+    """`in_flight` tasks, each posting one transfer after the other, for `seconds`."""
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def client(number: int) -> None:
+        rng = random.Random(seed * 1_000 + number)
+        while (started := time.perf_counter()) < end:
+            debit, credit = draw(rng)
+            item = Posting(
+                transfer_id=UUID(int=rng.getrandbits(128), version=4),
+                kind=PostingKind.TRANSFER,
+                debit=debit,
+                credit=credit,
+                amount=1 + rng.randrange(100),
+                currency="BRL",
+            )
+            assert await post(item) is PostingStatus.POSTED
+            latencies.append(time.perf_counter() - started)
+
+    cpu, started = _cpu(), time.perf_counter()
+    await asyncio.gather(*(client(number) for number in range(in_flight)))
+    elapsed, used = time.perf_counter() - started, _cpu() - cpu
+    latencies.sort()
+    p99 = latencies[int(len(latencies) * 0.99)]
+    done = len(latencies)
+    return Row("", in_flight, "", done / elapsed, p99 * 1_000, used / done * 1e6)
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def workloads(accounts: list[UUID]) -> dict[str, Draw]:
+    hot = accounts[0]
+
+    def uniform(rng: random.Random) -> tuple[UUID, UUID]:
+        debit, credit = rng.sample(accounts, 2)
+        return debit, credit
+
+    def one_hot(rng: random.Random) -> tuple[UUID, UUID]:
+        other = accounts[rng.randrange(1, len(accounts))]
+        return (hot, other) if rng.random() < 0.5 else (other, hot)
+
+    return {"uniform": uniform, "hot account": one_hot}
+
+
+async def prepare(pool: Any) -> list[UUID]:
+    owners = [UUID(int=number, version=4) for number in range(1, ACCOUNTS + 1)]
+    accounts = [account_id_of(owner) for owner in owners]
+    await pool.execute(
+        "INSERT INTO accounts (id, owner_id, currency, overdraft)"
+        " SELECT id, owner, 'BRL', 1000000000000 FROM unnest($1::uuid[], $2::uuid[]) AS a (id, owner)",
+        accounts,
+        owners,
+    )
+    await pool.execute("ANALYZE")
+    return accounts
+
+
+async def measure(url: str, seconds: float, rounds: int) -> list[Row]:
+    rows: list[Row] = []
+    seeds = count()  # one per run: every id is new
+    async with asyncpg.create_pool(url, min_size=POOL, max_size=POOL) as pool:
+        accounts = await prepare(pool)
+        for workload, draw in workloads(accounts).items():
+            for in_flight in (32, 256):
+                found: dict[str, list[Row]] = {"plain": [], "group commit": []}
+                for _ in range(rounds):
+                    plain = Plain(pool)
+                    found["plain"].append(
+                        await closed_loop(plain.post, draw, in_flight, seconds, next(seeds))
+                    )
+                    async with grouped(pool) as group:
+                        found["group commit"].append(
+                            await closed_loop(group.post, draw, in_flight, seconds, next(seeds))
+                        )
+                for side, sides in found.items():
+                    best = max(sides, key=lambda row: row.per_second)
+                    rows.append(Row(workload, in_flight, side, best.per_second, best.p99_ms, best.cpu_us))
+        await check(pool)
+    return rows
+
+
+async def check(pool: Any) -> None:
+    """What was measured was right: money conserved, and balances equal the replay of entries."""
+    total = await pool.fetchval("SELECT sum(balance) FROM accounts")
+    off = await pool.fetchval(
+        "SELECT count(*) FROM accounts a LEFT JOIN (SELECT account_id, sum(amount) AS amount"
+        " FROM entries GROUP BY 1) e ON e.account_id = a.id WHERE a.balance <> coalesce(e.amount, 0)"
+    )
+    assert total == 0, total
+    assert off == 0, off
+
+
+def report(rows: list[Row]) -> Iterator[str]:
+    yield f"{'workload':<12} {'in flight':>9} {'':<13} {'postings/s':>10} {'p99 ms':>8} {'CPU µs*':>8} {'ratio':>6}"
+    for plain, group in zip(rows[::2], rows[1::2], strict=True):
+        for row in (plain, group):
+            ratio = "" if row is plain else f"{group.per_second / plain.per_second:.1f}"
+            yield (
+                f"{row.workload:<12} {row.in_flight:>9} {row.side:<13} {row.per_second:>10,.0f} "
+                f"{row.p99_ms:>8.1f} {row.cpu_us:>8.0f} {ratio:>6}"
+            )
+    yield "* of this process, for each posting; PostgreSQL's comes on top"
+
+
+async def measured(url: str, seconds: float, rounds: int) -> list[Row]:
+    database = with_database(url, "ledger")
+    async with databases.connection(url, ssl=False) as connection:
+        await connection.execute("CREATE DATABASE ledger")
+    await migrate(database, "ledger")
+    return await measure(database, seconds, rounds)
+
+
+def main(seconds: float, rounds: int) -> None:
+    with servers.reachable_directory("benchmark") as directory:
+        embedded = EmbeddedPostgres(Places(directory / "state"), free_port())
+        with servers.running_server(embedded) as server:
+            rows = uvloop.run(measured(server.url, seconds, rounds))
+    for line in report(rows):
+        print(line)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each row")
+    parser.add_argument("--rounds", type=int, default=2, help="alternating; the best counts")
+    arguments = parser.parse_args()
+    main(arguments.seconds, arguments.rounds)
