@@ -72,19 +72,19 @@ class DatabaseError(CodedError):
         )
 
 
-class DatabaseUnavailable(DatabaseError):  # noqa: N818 - named for what happened
+class DatabaseUnavailable(DatabaseError):
     """Definitely not done: unreachable, out of connections, too slow, or a lost race for locks."""
 
     kind = codes.UNAVAILABLE
 
 
-class OutcomeUnknown(DatabaseError):  # noqa: N818 - named for what happened
+class OutcomeUnknown(DatabaseError):
     """COMMIT was sent and its answer was lost: look, or do the same again idempotently."""
 
     kind = codes.OUTCOME_UNKNOWN
 
 
-class StatementRejected(DatabaseError):  # noqa: N818 - named for what happened
+class StatementRejected(DatabaseError):
     """Definitely not done: the database refuses the statement, and will again.
 
     Attributes:
@@ -243,10 +243,29 @@ async def transaction(
         raise translated from None
 
 
+@asynccontextmanager
+async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection without a transaction: one round trip a statement. For reads of one statement.
+
+    Raises:
+        DatabaseUnavailable, StatementRejected: no answer. (A write might have been done: use
+            `transaction` for those.)
+    """
+    plain = engine.execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        async with AsyncExitStack() as stack:
+            yield await _connect(plain, stack)
+    except Exception as error:
+        translated = translate(error)
+        if translated is error:
+            raise
+        raise translated from None
+
+
 async def _connect(engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnection:
     try:
         return await stack.enter_async_context(engine.connect())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - nothing but the database is at work here
         raise translate(error, default=DatabaseUnavailable) from None
 
 
