@@ -161,8 +161,8 @@ class UpdateProfile(Message, frozen=True, kw_only=True):
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     email: Email | msgspec.UnsetType = msgspec.UNSET
-    address: Line | None | msgspec.UnsetType = msgspec.UNSET
-    picture_url: PictureUrl | None | msgspec.UnsetType = msgspec.UNSET
+    address: Line | msgspec.UnsetType | None = msgspec.UNSET
+    picture_url: PictureUrl | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class UpdateBankingDetails(Message, frozen=True, kw_only=True):
