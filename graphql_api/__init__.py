@@ -1,0 +1,1 @@
+"""The gateway: one GraphQL endpoint over the platform's services."""

@@ -1,0 +1,1 @@
+"""Transfers, deposits, withdrawals, reversals and statements."""

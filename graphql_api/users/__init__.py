@@ -1,0 +1,1 @@
+"""People: profiles, banking details, activation."""
