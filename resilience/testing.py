@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -24,13 +25,20 @@ async def settle(rounds: int = SETTLE_ROUNDS) -> None:
 
 
 class _FakeTimer:
-    __slots__ = ("callback",)
+    __slots__ = ("callback", "context")
 
     def __init__(self, callback: Callable[[], object]) -> None:
         self.callback: Callable[[], object] | None = callback
+        # As the event loop does: a timer runs in the context of whoever set it.
+        self.context = copy_context()
 
     def cancel(self) -> None:
         self.callback = None
+
+    def go_off(self) -> None:
+        callback, self.callback = self.callback, None
+        if callback is not None:
+            self.context.run(callback)
 
 
 class FakeClock:
@@ -70,11 +78,12 @@ class FakeClock:
         """Move on by `seconds`, waking sleepers and timers on the way, each at its own time."""
         end = self._now + seconds
         await settle()
-        while (due := self._next_due(end)) is not None:
-            when, callback = due
-            self._now = max(self._now, when)
-            callback()
-            await settle()
+        while self._timers and self._timers[0][0] <= end:
+            when, _, timer = heapq.heappop(self._timers)
+            if timer.callback is not None:
+                self._now = max(self._now, when)
+                timer.go_off()
+                await settle()
         self._now = end
         await settle()
 
@@ -86,14 +95,6 @@ class FakeClock:
     def sleepers(self) -> int:
         """How many sleepers and timers wait for this clock."""
         return sum(1 for _, _, timer in self._timers if timer.callback is not None)
-
-    def _next_due(self, end: float) -> tuple[float, Callable[[], object]] | None:
-        while self._timers and self._timers[0][0] <= end:
-            when, _, timer = heapq.heappop(self._timers)
-            callback, timer.callback = timer.callback, None
-            if callback is not None:
-                return when, callback
-        return None
 
 
 class ScriptedCall(Generic[T]):
