@@ -42,7 +42,11 @@ TOPOLOGY: Final[Topology] = {
     USER_EVENTS: {
         "ledger": (USER_REGISTERED, USER_ACTIVATION_UPDATED),
         "transactions": (USER_REGISTERED, USER_PROFILE_UPDATED),
-        "notifications": (USER_REGISTERED, USER_BANKING_DETAILS_UPDATED),
+        "notifications": (
+            USER_REGISTERED,
+            USER_PROFILE_UPDATED,
+            USER_BANKING_DETAILS_UPDATED,
+        ),
     },
     TRANSACTION_EVENTS: {
         "notifications": (TRANSACTION_COMPLETED, TRANSACTION_FAILED, TRANSACTION_REVERSED),
@@ -65,11 +69,11 @@ _CorrelationId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 _Traceparent = Annotated[str, Meta(pattern=r"^[0-9a-f-]{1,128}$")]
 
 
-class UndecodableMessage(ValueError):  # noqa: N818 - named for what happened
+class UndecodableMessage(ValueError):
     """Bytes that are no event: for the dead letters, since trying again cannot help."""
 
 
-class EventTooLarge(ValueError):  # noqa: N818 - named for what happened
+class EventTooLarge(ValueError):
     """The encoded event exceeds `MAX_EVENT_BYTES`: put an id into it, not the document."""
 
 

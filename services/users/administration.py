@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis import codes, logs
 from chassis.context import Call
-from chassis.database import UniqueViolation, transaction
+from chassis.database import UniqueViolation, autocommit, transaction
 from services.users import changes, people, session_store
 from services.users.accounts import Accounts
 from services.users.contract import ProfileAnswer, Role, SeedUser, SetUserActive
@@ -86,8 +86,8 @@ class Administration:
         return ProfileAnswer(user=person.profile())
 
     async def _existing(self, request: SeedUser) -> Person | None:
-        async with transaction(self._engine) as uow:
-            found = await people.by_email(uow.connection, request.email)
+        async with autocommit(self._engine) as connection:
+            found = await people.by_email(connection, request.email)
         return found[0] if found else None
 
     async def _create(self, call: Call, request: SeedUser) -> Person:

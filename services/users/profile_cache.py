@@ -6,7 +6,6 @@ for certain by the refresher, which works off the orders that were committed wit
 overwrite rather than delete is what keeps a slow reader from putting an old copy back.
 """
 
-import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis import logs
 from chassis.cache import Cache, CacheMetrics
-from chassis.database import transaction
+from chassis.database import autocommit, transaction
 from services.users import people
 from services.users.contract import BankingDetails, Profile, PublicName, Role
 from services.users.people import Person
@@ -121,8 +120,8 @@ class ProfileCache:
         missing = [user_id for user_id, entry in found.items() if entry is None]
         answer = {user_id: entry for user_id, entry in found.items() if entry is not None}
         if missing:
-            async with transaction(self._engine) as uow:
-                persons = await people.by_ids(uow.connection, missing)
+            async with autocommit(self._engine) as connection:
+                persons = await people.by_ids(connection, missing)
             await self.put(persons.values())
             answer.update((person.id, CachedProfile.of(person)) for person in persons.values())
         return answer
@@ -143,30 +142,23 @@ class CacheRefresher:
     An order is deleted in the transaction that read the row and told the cache, so a crash repeats it.
     """
 
-    name = "cache refresher"
-
     def __init__(self, engine: AsyncEngine, cache: ProfileCache) -> None:
         self._engine = engine
         self._cache = cache
 
-    async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            if await self.work() < BATCH:
-                await _pause(stop, POLL)
-
-    async def work(self) -> int:
-        """Carry out the orders that are due, up to `BATCH`; how many there were."""
+    async def work(self) -> bool:
+        """Carry out the orders that are due, up to `BATCH`; whether more may be waiting."""
         async with transaction(self._engine) as uow:
             due = await _take(uow.connection)
             if not due:
-                return 0
+                return False
             persons = await people.by_ids(uow.connection, due)
             done = await self._cache.put(persons.values())
             await _settle(uow.connection, due, done=done)
             await uow.commit()
         if not done:
             _log.warning("cached profiles not renewed yet", count=len(due))
-        return len(due) if done else 0
+        return done and len(due) == BATCH
 
 
 async def _take(connection: AsyncConnection) -> list[UUID]:
@@ -193,11 +185,3 @@ async def _settle(connection: AsyncConnection, due: Sequence[UUID], *, done: boo
     await connection.execute(
         update(cache_refreshes).where(ours).values(next_attempt_at=func.clock_timestamp() + RETRY)
     )
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis import codes
 from chassis.context import Call, UserIdentity
-from chassis.database import UniqueViolation, transaction
+from chassis.database import UniqueViolation, autocommit, transaction
 from chassis.messages import Event
 from chassis.paging import decode_cursor, encode_cursor
 from services.users import changes, emails, people
@@ -63,8 +63,8 @@ class UserProfiles:
     async def get(self, call: Call, request: GetUsers) -> Profiles:
         """Profiles by id: for their owner from the cache, for staff and the operator from the rows."""
         if call.service == OPERATOR or (call.user is not None and call.user.is_staff):
-            async with transaction(self._engine) as uow:
-                rows = await people.by_ids(uow.connection, request.ids)
+            async with autocommit(self._engine) as connection:
+                rows = await people.by_ids(connection, request.ids)
             found = {person.id: person.profile() for person in rows.values()}
         else:
             found = await self._own(call.user, request.ids)
@@ -96,9 +96,9 @@ class UserProfiles:
         if request.search is not None and "\x00" in request.search:
             raise codes.INVALID_INPUT.error("The text has a NUL character.", field="search")
         after = decode_cursor(request.after) if request.after is not None else None
-        async with transaction(self._engine) as uow:
+        async with autocommit(self._engine) as connection:
             rows = await people.page(
-                uow.connection, limit=request.first + 1, after=after, search=request.search
+                connection, limit=request.first + 1, after=after, search=request.search
             )
         shown = rows[: request.first]
         more = len(rows) > len(shown)

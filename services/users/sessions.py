@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from chassis import codes, logs
 from chassis.context import Call
 from chassis.contract import Nothing
-from chassis.database import transaction
+from chassis.database import autocommit, transaction
 from chassis.errors import CodedError
 from chassis.metrics import Metrics
 from services.users import access, changes, families, people, session_store
@@ -105,8 +105,8 @@ class Sessions:
         Raises:
             CodedError: INVALID_CREDENTIALS, USER_INACTIVE, PASSWORD_HASHING_BUSY.
         """
-        async with transaction(self._engine) as uow:
-            found = await people.by_email(uow.connection, request.email)
+        async with autocommit(self._engine) as connection:
+            found = await people.by_email(connection, request.email)
         stored = found[1] if found else None
         matches = await self._passwords.verify(stored, request.password)
         if found is None or stored is None or not matches:
