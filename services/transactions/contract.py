@@ -31,8 +31,12 @@ MetadataKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+\Z")
 ]
 MetadataValue = (
-    Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*\Z")] | int | bool | None
+    Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
+    | Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]  # exact in every client
+    | bool
+    | None
 )
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=20)]
 
 
@@ -52,7 +56,8 @@ class TransactionStatus(StrEnum):
 
 
 class Transaction(Answer, frozen=True, kw_only=True):
-    """A transaction. `sender_id` is null for deposits, `receiver_id` for withdrawals.
+    """A transaction. `sender_id` is null for deposits, `receiver_id` for withdrawals; a reversal has
+    the parties of what it reverses, swapped.
 
     The names are the last that this service heard of; null where it has heard none yet.
     """
@@ -73,7 +78,7 @@ class Transaction(Answer, frozen=True, kw_only=True):
     idempotency_key: str | None
     """Null unless the caller initiated it."""
     failure_reason: str | None
-    """Code of the reason; only when FAILED."""
+    """Code of the reason, when FAILED; a receiver who did not initiate it does not learn it."""
     reverses: UUID | None
     reversed_by: UUID | None
     created_at: datetime
@@ -82,7 +87,7 @@ class Transaction(Answer, frozen=True, kw_only=True):
 
 
 class TransactionAnswer(Answer, frozen=True, kw_only=True):
-    """`replayed` tells that the idempotency key was seen before, and that this is that transaction as it is now."""
+    """`replayed`: the idempotency key was seen before, and this is its transaction as it is now."""
 
     transaction: Transaction
     replayed: bool = False
@@ -138,9 +143,9 @@ class ListTransactions(Message, frozen=True, kw_only=True):
     after: Cursor | None = None
     status: TransactionStatus | None = None
     type: TransactionType | None = None
-    since: datetime | None = None
+    since: Instant | None = None
     """Created at or after."""
-    until: datetime | None = None
+    until: Instant | None = None
     """Created before."""
     counterparty_id: UUID | None = None
 
@@ -159,7 +164,7 @@ class TransactionPages(Answer, frozen=True, kw_only=True):
 
 
 class TransactionSettled(Message, frozen=True, kw_only=True):
-    """Payload of `transaction.completed`, `transaction.failed`, `transaction.reversed`; key is the transaction's id."""
+    """Payload of `transaction.completed`, `.failed` and `.reversed`; key is the transaction's id."""
 
     transaction_id: UUID
     type: TransactionType
