@@ -81,6 +81,41 @@ END $ddl$
 finds the oldest open message of each key without reading those that wait behind it."""
 
 
+BUS_V1: Final = """
+DO $ddl$ BEGIN
+    CREATE TABLE bus_subscription (
+        topic text NOT NULL,
+        consumer_group text NOT NULL,
+        type text NOT NULL,
+        CONSTRAINT bus_subscription_pkey PRIMARY KEY (topic, consumer_group, type)
+    );
+    CREATE TABLE bus_message (
+        topic text NOT NULL,
+        consumer_group text NOT NULL,
+        id bigint GENERATED ALWAYS AS IDENTITY,
+        payload bytea NOT NULL,
+        created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+        CONSTRAINT bus_message_pkey PRIMARY KEY (topic, consumer_group, id)
+    ) WITH (
+        autovacuum_vacuum_scale_factor = 0,
+        autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_insert_scale_factor = 0,
+        autovacuum_vacuum_insert_threshold = 50000
+    );
+    CREATE TABLE bus_dead_letter (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        topic text NOT NULL,
+        consumer_group text NOT NULL,
+        payload bytea NOT NULL,
+        created_at timestamp with time zone NOT NULL,
+        died_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+    );
+END $ddl$
+"""
+"""The PostgreSQL bus, in a database of its own: who wants what, one row per message and group, and
+what could not be decoded. `chassis.bus.postgres` uses it."""
+
+
 def outbox_table(metadata: MetaData) -> Table:
     """`OUTBOX_V1` as metadata."""
     return Table(
@@ -128,6 +163,38 @@ def inbox_table(metadata: MetaData) -> Table:
     )
     Index("inbox_retention", columns.done_at, postgresql_where=columns.state == "done")
     return table
+
+
+def bus_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
+    """`BUS_V1` as metadata."""
+    subscription = Table(
+        "bus_subscription",
+        metadata,
+        Column("topic", Text, primary_key=True),
+        Column("consumer_group", Text, primary_key=True),
+        Column("type", Text, primary_key=True),
+    )
+    message = Table(
+        "bus_message",
+        metadata,
+        Column("topic", Text, nullable=False),
+        Column("consumer_group", Text, nullable=False),
+        Column("id", BigInteger, Identity(always=True), nullable=False),
+        Column("payload", LargeBinary, nullable=False),
+        Column("created_at", _TIME, nullable=False, server_default=_NOW),
+        PrimaryKeyConstraint("topic", "consumer_group", "id", name="bus_message_pkey"),
+    )
+    dead_letter = Table(
+        "bus_dead_letter",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("topic", Text, nullable=False),
+        Column("consumer_group", Text, nullable=False),
+        Column("payload", LargeBinary, nullable=False),
+        Column("created_at", _TIME, nullable=False),
+        Column("died_at", _TIME, nullable=False, server_default=_NOW),
+    )
+    return subscription, message, dead_letter
 
 
 _TIME = DateTime(timezone=True)

@@ -5,8 +5,8 @@
 - **Order per key.** Events of one key are delivered in the order in which they were published, as long
   as one publisher at a time publishes that key. A group has one active consumer at a time; the others
   stand by. What comes again comes in the same order.
-- **Undecodable messages** go to the dead letters of their group; nothing else does. Retry, order after a
-  failure, and giving up belong to the inbox.
+- **Undecodable messages** go to the dead letters of their group; nothing else does. Retry, order
+  after a failure, and giving up belong to the inbox.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from typing import Final, Protocol
 
 from chassis import codes
 from chassis.errors import CodedError
-from chassis.messages import Event
+from chassis.messages import Event, Topology
 
 PREFETCH: Final = 200
-"""Most deliveries that a consumer holds unacknowledged: one inbox transaction's worth, and what is sent
-again after a crash."""
+"""Most deliveries that a consumer holds unacknowledged: one inbox transaction's worth, and what is
+sent again after a crash."""
 
 
 class BusUnavailable(CodedError):
@@ -48,12 +48,10 @@ class Delivery:
     Attributes:
         event: the message.
         tag: the adapter's handle for acknowledging it.
-        redelivered: whether the broker knows that it was delivered before.
     """
 
     event: Event
     tag: int
-    redelivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,12 @@ class QueueStats:
     depth: int
     oldest_age: float | None
     dead_letters: int
+
+
+def check_group(topology: Topology, topic: str, group: str) -> None:
+    """Raise ValueError if the topology does not know this group of this topic."""
+    if group not in topology.get(topic, {}):
+        raise ValueError(f"the topology has no group {group!r} of topic {topic!r}")
 
 
 class Consumer(Protocol):
