@@ -88,8 +88,9 @@ def _problems(post: _Post, row: TransactionRow, kind: str) -> Iterable[str]:
         acted = (*fact, consumer) in post.acted
         if not mine and not acted:
             yield f"its {kind} never reached {consumer}"
-        elif not acted and all(message.done for message in mine):
-            yield f"{consumer} took its {kind} and did nothing"
+        elif not acted:
+            done = all(message.done for message in mine)
+            yield f"{consumer} {'took' if done else 'has not processed'} its {kind}, without effect"
 
 
 def _by_fact(messages: Iterable[MessageRow]) -> dict[_Fact, list[MessageRow]]:
