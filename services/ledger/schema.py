@@ -49,7 +49,7 @@ accounts = Table(
     UniqueConstraint("owner_id", name="accounts_owner_id_key"),
     UniqueConstraint("name", name="accounts_name_key"),
     CheckConstraint("(owner_id IS NULL) <> (name IS NULL)", name="accounts_owner_or_name"),
-    CheckConstraint("currency ~ '^[A-Z]{3}$'", name="accounts_currency"),
+    CheckConstraint("length(currency) = 3", name="accounts_currency"),
     CheckConstraint("held >= 0", name="accounts_held"),
     CheckConstraint("overdraft >= 0", name="accounts_overdraft"),
     CheckConstraint("overdraft IS NULL OR balance - held >= -overdraft", name="accounts_funds"),

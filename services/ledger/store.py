@@ -67,14 +67,13 @@ SET enable_seqscan = off;
 SET jit = off
 """
 
+# The balances by scalar subqueries, not joins: a join may be planned as a scan of all entries.
 FIND: Final = """
 SELECT false AS is_hold, t.id, t.kind, t.debit, t.credit, t.amount, t.currency, t.status, t.reason,
-       t.reverses, t.created_at AS at, d.balance_after AS debit_balance,
-       c.balance_after AS credit_balance
-FROM ledger_transfers t
-LEFT JOIN entries d ON d.transfer_id = t.id AND d.leg = 1
-LEFT JOIN entries c ON c.transfer_id = t.id AND c.leg = 2
-WHERE t.id = ANY($1::uuid[])
+       t.reverses, t.created_at AS at,
+       (SELECT balance_after FROM entries WHERE transfer_id = t.id AND leg = 1) AS debit_balance,
+       (SELECT balance_after FROM entries WHERE transfer_id = t.id AND leg = 2) AS credit_balance
+FROM ledger_transfers t WHERE t.id = ANY($1::uuid[])
 UNION ALL
 SELECT true, transfer_id, 'HOLD', account_id, credit, amount, currency, status, NULL,
        NULL, expires_at, NULL, NULL

@@ -29,7 +29,7 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_owner_id_key UNIQUE (owner_id),
     CONSTRAINT accounts_name_key UNIQUE (name),
     CONSTRAINT accounts_owner_or_name CHECK ((owner_id IS NULL) <> (name IS NULL)),
-    CONSTRAINT accounts_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT accounts_currency CHECK (length(currency) = 3),
     CONSTRAINT accounts_held CHECK (held >= 0),
     CONSTRAINT accounts_overdraft CHECK (overdraft >= 0),
     CONSTRAINT accounts_funds CHECK (overdraft IS NULL OR balance - held >= -overdraft)
