@@ -18,7 +18,8 @@ async def test_metadata_equals_migrated_database(engine: AsyncEngine) -> None:
             connection,
             opts={"compare_type": True, "compare_server_default": True, "include_name": _known},
         )
-        return compare_metadata(context, metadata)
+        found: list[Any] = compare_metadata(context, metadata)
+        return found
 
     async with engine.connect() as connection:
         assert await connection.run_sync(compare) == []

@@ -89,7 +89,9 @@ async def test_registration_enqueues_its_event_with_the_row(
 
 
 @pytest.mark.parametrize(
-    "other", ["ANA@EXAMPLE.COM", "Ana@Example.com", "ana@example.com"], ids=["upper", "mixed", "same"]
+    "other",
+    ["ANA@EXAMPLE.COM", "Ana@Example.com", "ana@example.com"],
+    ids=["upper", "mixed", "same"],
 )
 async def test_email_is_unique_regardless_of_case(
     sessions: Sessions, engine: AsyncEngine, other: str
@@ -283,7 +285,9 @@ async def test_expired_token(sessions: Sessions, engine: AsyncEngine) -> None:
 async def test_session_cannot_outlive_its_family(sessions: Sessions, engine: AsyncEngine) -> None:
     """A token made late in a session ends with it."""
     session = await register(sessions)
-    await run_sql(engine, "UPDATE refresh_families SET created_at = created_at - interval '29 days'")
+    await run_sql(
+        engine, "UPDATE refresh_families SET created_at = created_at - interval '29 days'"
+    )
 
     late = await refresh(sessions, session)
 
@@ -303,7 +307,9 @@ async def test_concurrent_refreshes_leave_one_live_token(
     assert await count(engine, "refresh_tokens", "state = 'void'") == 7
     async with engine.connect() as connection:
         live = (
-            await connection.execute(text("SELECT token_hash FROM refresh_tokens WHERE state = 'live'"))
+            await connection.execute(
+                text("SELECT token_hash FROM refresh_tokens WHERE state = 'live'")
+            )
         ).scalar_one()
     winner = next(a for a in answers if families.hash_of(a.refresh_token) == bytes(live))
     await refresh(sessions, winner)

@@ -1,0 +1,30 @@
+"""Every channel by name, and how it is made from the settings."""
+
+from collections.abc import Callable, Mapping
+
+import aiohttp
+
+from services.notifications.channels.log import LogChannel
+from services.notifications.channels.port import Channel
+from services.notifications.channels.webhook import WebhookChannel
+from services.notifications.settings import NotificationsSettings
+
+Factory = Callable[[NotificationsSettings, aiohttp.ClientSession], Channel]
+
+
+def _log(_: NotificationsSettings, __: aiohttp.ClientSession) -> Channel:
+    return LogChannel()
+
+
+def _webhook(settings: NotificationsSettings, session: aiohttp.ClientSession) -> Channel:
+    if settings.webhook is None:
+        raise ValueError("the channel webhook needs its settings")
+    return WebhookChannel(settings.webhook.url, settings.webhook.secret, session)
+
+
+FACTORIES: Mapping[str, Factory] = {"log": _log, "webhook": _webhook}
+
+
+def make(settings: NotificationsSettings, session: aiohttp.ClientSession) -> dict[str, Channel]:
+    """The channels that the settings ask for."""
+    return {name: FACTORIES[name](settings, session) for name in settings.channels}
