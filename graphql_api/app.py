@@ -1,0 +1,199 @@
+"""The gateway's composition root: settings and parts in, a Starlette app out."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chassis.app import create_app
+from chassis.client import ServiceClient, open_session
+from chassis.context import Call
+from chassis.credentials import Credentials
+from chassis.gate import Gate
+from chassis.health import Registry
+from chassis.metrics import Metrics
+from chassis.settings import Settings
+from chassis.tokens import AccessTokens, KeySet
+from graphql_api import settings as settings_module
+from graphql_api.downstream import Client, Downstream, over
+from graphql_api.execution.documents import Documents
+from graphql_api.execution.executor import Executor
+from graphql_api.graphiql import GraphiQL
+from graphql_api.health import PlatformHealth
+from graphql_api.schema import SINGLE_MUTATIONS, build_schema, core_schema, sdl
+from graphql_api.security.headers import protect
+from graphql_api.security.limits import Limiter, RateLimits
+from graphql_api.security.rate_limit import (
+    FallbackStore,
+    LocalStore,
+    Store,
+    ValkeyStore,
+    open_valkey,
+)
+from graphql_api.settings import PEERS, GatewaySettings
+from graphql_api.telemetry import Telemetry
+from graphql_api.web.endpoint import GraphQLEndpoint
+
+JWKS_SECONDS = 2.0
+"""Longest wait for the keys that verify access tokens; sessions go on with the last good ones."""
+
+SERVICE = "gateway"
+
+Answerer = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the app is made of; a test hands over others.
+
+    Attributes:
+        valkey: where rate limits are shared; None to count in this process.
+        health: answers `/health`; None where there are no services to ask.
+    """
+
+    settings: GatewaySettings
+    downstream: Downstream
+    tokens: AccessTokens
+    registry: Registry
+    metrics: Metrics
+    valkey: Store | None = None
+    health: Answerer | None = None
+
+
+def build(parts: Parts) -> Starlette:
+    """The gateway as an app."""
+    schema = build_schema()
+    core = core_schema(schema)
+    telemetry = Telemetry(parts.metrics, _root_fields(core))
+    settings = parts.settings
+    limiter = Limiter(_store(parts.valkey, telemetry), RateLimits.of(settings), telemetry)
+    documents = Documents(core, settings.limits, introspection=settings.explorable)
+    graphiql = GraphiQL() if settings.explorable else None
+    endpoint = GraphQLEndpoint(
+        settings,
+        executor=Executor(
+            core,
+            documents,
+            telemetry,
+            single_mutations=SINGLE_MUTATIONS,
+            max_errors=settings.limits.errors,
+        ),
+        downstream=parts.downstream,
+        tokens=parts.tokens,
+        limiter=limiter,
+        page=graphiql.page if graphiql else None,
+    )
+    app = create_app(
+        service=SERVICE,
+        handlers={},
+        registry=parts.registry,
+        metrics=parts.metrics,
+        gate=Gate(verifier=None, tokens=None),
+        routes=_routes(endpoint, sdl(schema), parts.health, graphiql),
+        on_start=[parts.tokens.warm_up],
+    )
+    protect(app, origins=settings.cors_origins, https_only=settings.shared.in_production)
+    return app
+
+
+def _root_fields(core: Any) -> dict[str, list[str]]:
+    return {
+        "query": list(core.query_type.fields),
+        "mutation": list(core.mutation_type.fields),
+    }
+
+
+def _store(valkey: Store | None, telemetry: Telemetry) -> Store:
+    if valkey is None:
+        return LocalStore()
+    return FallbackStore(valkey, LocalStore(), fell_back=telemetry.decided_locally)
+
+
+def _routes(
+    endpoint: GraphQLEndpoint, text: str, health: Answerer | None, graphiql: GraphiQL | None
+) -> list[BaseRoute]:
+    async def show_schema(_: Request) -> Response:
+        return PlainTextResponse(text, headers={"cache-control": "public, max-age=300"})
+
+    async def to_page(_: Request) -> Response:
+        return RedirectResponse("/graphql")
+
+    routes: list[BaseRoute] = [
+        Route("/graphql", endpoint.handle, methods=["GET", "POST"]),
+        Route("/schema.graphql", show_schema, methods=["GET"]),
+    ]
+    if health is not None:
+        routes.append(Route("/health", health, methods=["GET"]))
+    if graphiql is not None:
+        routes += [graphiql.assets, Route("/", to_page, methods=["GET"])]
+    return routes
+
+
+async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
+    """The gateway of this environment, with its own clients. Nothing is connected yet."""
+    settings = settings_module.read(environ)
+    shared = settings.shared
+    credentials = Credentials.load(shared.keys_dir, SERVICE)
+    registry, metrics = Registry(), Metrics()
+    session = open_session()
+    registry.register("http", close=session.close)
+    clients = {
+        peer: ServiceClient(
+            peer,
+            shared.peers[peer],
+            session=session,
+            credentials=credentials,
+            max_seconds=settings.max_seconds,
+        )
+        for peer in PEERS
+    }
+    for peer, client in clients.items():
+        # Not required: while one service is away, everything that does not need it is answered.
+        registry.register(peer, ping=client.ping, required=False)
+    downstream = over(**clients)
+    tokens = AccessTokens(
+        keys_from(downstream), file=shared.state_dir / "gateway" / "access-token-keys.json"
+    )
+    app = build(
+        Parts(
+            settings=settings,
+            downstream=downstream,
+            tokens=tokens,
+            registry=registry,
+            metrics=metrics,
+            valkey=_valkey(shared, registry),
+            health=PlatformHealth({peer: shared.peers[peer] for peer in PEERS}, session).handle,
+        )
+    )
+    return app, shared
+
+
+def keys_from(downstream: Downstream) -> Callable[[], Awaitable[KeySet]]:
+    """Gets the keys of access tokens from the users service."""
+
+    async def fetch() -> KeySet:
+        call = Call.background(SERVICE, seconds=JWKS_SECONDS)
+        return msgspec.convert(msgspec.to_builtins(await downstream.users.jwks(call)), KeySet)
+
+    return fetch
+
+
+def _valkey(shared: Settings, registry: Registry) -> Store | None:
+    if shared.redis_url is None:
+        return None
+    client: Redis = open_valkey(shared.redis_url.reveal())
+
+    async def ping() -> None:
+        await client.ping()
+
+    registry.register("valkey", ping=ping, close=client.aclose, required=False)
+    return ValkeyStore(client)
+
+
+__all__ = ["Client", "Parts", "build", "compose", "keys_from"]

@@ -1,0 +1,157 @@
+"""Rate limits shared by all gateways through Valkey, and kept by each alone while Valkey is away."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from chassis import logs
+from graphql_api.security.windows import Decision, Window, decide
+
+MAX_CLIENTS = 50_000
+"""Most clients counted in this process; the least recently seen is forgotten first."""
+
+VALKEY_TIMEOUT = 0.05
+"""Seconds that Valkey may take before this process decides alone."""
+
+AWAY_SECONDS = 1.0
+"""Seconds for which Valkey is not asked again after it failed, so that requests do not queue for it."""
+
+PREFIX = "baluarte:limit:"
+
+TAKE = """
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local span = tonumber(ARGV[2])
+local index = math.floor(ms / span)
+local elapsed = ms - index * span
+local kept = redis.call('HMGET', KEYS[1], 'i', 'p', 'c')
+local previous, current = 0, 0
+local at = tonumber(kept[1])
+if at == index then
+  previous, current = tonumber(kept[2]), tonumber(kept[3])
+elseif at == index - 1 then
+  previous = tonumber(kept[3])
+end
+local used = previous * ((span - elapsed) / span) + current
+if used + 1 <= tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'i', index, 'p', previous, 'c', current + 1)
+  redis.call('PEXPIRE', KEYS[1], span * 2)
+end
+return {previous, current, elapsed}
+"""
+"""The window of `windows.decide` on the server's clock, in one step, so that gateways never miscount."""
+
+_log = logs.get("rate_limit")
+
+
+class Store(Protocol):
+    """Counts one request against a window."""
+
+    async def take(self, key: str, window: Window) -> Decision: ...
+
+
+class LocalStore:
+    """Counts in this process.
+
+    Args:
+        monotonic: the clock of the spans.
+    """
+
+    def __init__(
+        self, *, monotonic: Callable[[], float] = time.monotonic, max_clients: int = MAX_CLIENTS
+    ) -> None:
+        self._monotonic = monotonic
+        self._max_clients = max_clients
+        self._counts: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    async def take(self, key: str, window: Window) -> Decision:
+        now = self._monotonic()
+        index = int(now // window.seconds)
+        at, previous, current = self._counts.get(key, (index, 0, 0))
+        if at == index - 1:
+            previous, current = current, 0
+        elif at != index:
+            previous, current = 0, 0
+        decision = decide(
+            window, previous=previous, current=current, elapsed=now - index * window.seconds
+        )
+        self._counts[key] = (index, previous, current + int(decision.allowed))
+        self._counts.move_to_end(key)
+        if len(self._counts) > self._max_clients:
+            self._counts.popitem(last=False)
+        return decision
+
+
+class ValkeyStore:
+    """Counts in Valkey. Raises `RedisError` or `OSError` when it cannot."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._take = redis.register_script(TAKE)
+
+    async def take(self, key: str, window: Window) -> Decision:
+        previous, current, elapsed = await self._take(
+            keys=[PREFIX + key], args=[window.limit, int(window.seconds * 1000)]
+        )
+        return decide(window, previous=previous, current=current, elapsed=elapsed / 1000)
+
+
+class FallbackStore:
+    """Counts in `first`, and in `second` for a while after `first` has failed.
+
+    Args:
+        fell_back: told of each decision that `second` made.
+    """
+
+    def __init__(
+        self,
+        first: Store,
+        second: Store,
+        *,
+        fell_back: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._first = first
+        self._second = second
+        self._fell_back = fell_back
+        self._monotonic = monotonic
+        self._away_until = 0.0
+
+    async def take(self, key: str, window: Window) -> Decision:
+        if self._monotonic() >= self._away_until:
+            try:
+                return await self._first.take(key, window)
+            except (RedisError, OSError) as error:
+                self._away_until = self._monotonic() + AWAY_SECONDS
+                _log.warning(
+                    "rate limits are local", dependency="valkey", error=type(error).__name__
+                )
+        self._fell_back()
+        return await self._second.take(key, window)
+
+
+Take = Callable[[str, Window], Awaitable[Decision]]
+
+
+def client_key(kind: str, identity: str) -> str:
+    """The key of a client's count: hashed, so that no address and no e-mail lies in the store."""
+    digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16, person=b"rate")
+    return f"{kind}:{digest.hexdigest()}"
+
+
+def open_valkey(url: str) -> Redis:
+    """A client for rate limits: a limit must not cost more than it saves, so it never waits for long."""
+    client: Redis = Redis.from_url(
+        url,
+        socket_timeout=VALKEY_TIMEOUT,
+        socket_connect_timeout=VALKEY_TIMEOUT,
+        max_connections=64,
+    )
+    return client
