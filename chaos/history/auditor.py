@@ -44,7 +44,8 @@ _NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _SETTLING: Final = """
 SELECT count(*) FILTER (WHERE status = 'PENDING')
         + (SELECT count(*) FROM outbox WHERE topic = 'transaction-events'),
-    coalesce(sum(CASE status WHEN 'PENDING' THEN 0 WHEN 'REVERSED' THEN 2 ELSE 1 END), 0)::bigint
+    coalesce(sum(CASE status WHEN 'PENDING' THEN 0 WHEN 'REVERSED' THEN 2 ELSE 1 END)
+        FILTER (WHERE type <> 'REVERSAL'), 0)::bigint
 FROM transactions
 """
 _CONSUMING: Final = """

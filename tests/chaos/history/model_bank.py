@@ -209,8 +209,9 @@ class ModelBank:
         )
 
     def notify(self, message: MessageRow) -> None:
-        user = self.rows[message.transfer].user
-        self.effects.append(EffectRow(CONSUMER, message.type, message.transfer, user))
+        row = self.rows[message.transfer]
+        if row.type != "REVERSAL":  # the event of what it takes back tells both sides
+            self.effects.append(EffectRow(CONSUMER, message.type, message.transfer, row.user))
 
     # Time.
 

@@ -476,7 +476,7 @@ def test_an_event_taken_without_effect_is_seen() -> None:
     """A consumer that says done and did nothing is told apart from a lost message."""
     inbox = (message(consumer=CONSUMER, done=True),)
 
-    assert says(delivered(inbox=inbox, effects=()), "took its transaction.completed, without")
+    assert says(delivered(inbox=inbox, effects=()), "took its transaction.completed without")
 
 
 def test_an_event_that_waits_in_an_inbox_after_quiescence_is_seen() -> None:
@@ -490,7 +490,9 @@ def test_an_event_for_another_consumer_alone_is_seen() -> None:
     """Each consumer must get it."""
     inbox = (message(consumer="somebody-else", done=True),)
 
-    assert says(delivered(inbox=inbox, effects=()), f"never reached {CONSUMER}")
+    assert says(
+        delivered(inbox=inbox, effects=()), f"neither in the outbox nor delivered to {CONSUMER}"
+    )
 
 
 def test_an_effect_for_each_recipient_happens_once() -> None:
@@ -506,7 +508,7 @@ def test_two_events_of_one_outcome_are_seen() -> None:
     """Another message id is another event, and dedupe cannot help against it."""
     second = MessageRow("other", "transaction.completed", "t-1")
 
-    assert says(delivered(outbox=(message(), second)), "has 2 events")
+    assert says(delivered(outbox=(message(), second)), "2 events tell of it instead of 1")
 
 
 def test_an_event_that_is_not_true_is_seen() -> None:
@@ -518,8 +520,30 @@ def test_a_reversed_transfer_owes_both_its_events() -> None:
     """It was completed, and then reversed: consumers hear of both."""
     found = delivered(Books().posts(status=Status.REVERSED))
 
-    assert says(found, "transaction.reversed is neither")
+    assert says(found, "its transaction.reversed is neither")
     assert found.checked == 2
+
+
+def test_an_inbox_that_forgot_the_content_counts_as_the_event_without_a_trace() -> None:
+    """A processed row without its type stands for what has no other trace, once."""
+    done = (MessageRow("m-1", "", "t-1", CONSUMER, done=True),)
+    both = (*done, MessageRow("m-2", "", "t-1", CONSUMER, done=True))
+    reversed_ = Books().posts(status=Status.REVERSED)
+
+    assert delivered(inbox=done).verdict is Verdict.VALID
+    assert says(delivered(inbox=done, effects=()), "took its transaction.completed without effect")
+    assert says(delivered(reversed_, inbox=done), "its transaction.reversed is neither")
+    assert says(delivered(reversed_, inbox=both), "took its transaction.reversed without effect")
+    assert says(delivered(inbox=both), "2 events tell of it instead of 1")
+
+
+def test_a_reversals_own_event_is_owed_without_an_effect() -> None:
+    """Both sides hear of it by the event of the original; the event must arrive all the same."""
+    books = Books().posts(type_="REVERSAL", reverses="t-0")
+    done = (MessageRow("m-1", "", "t-1", CONSUMER, done=True),)
+
+    assert delivered(books, inbox=done, effects=()).verdict is Verdict.VALID
+    assert says(delivered(books, effects=()), "neither in the outbox nor delivered")
 
 
 def test_without_a_consumer_in_the_snapshot_nothing_is_proved() -> None:
