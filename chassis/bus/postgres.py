@@ -223,7 +223,7 @@ class PostgresConsumer:
         while True:
             try:
                 deliveries = await self._look(limit)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - what is not the database's is raised again
                 await self.release()
                 failures += 1
                 await self._wait_out(error, failures)
@@ -240,7 +240,7 @@ class PostgresConsumer:
         try:
             await self._uow.connection.execute(_FORGET, self._queue | {"ids": ids})
             await self._uow.commit()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the broker was not told
             raise BusUnavailable from translate(error)
         finally:
             await self.release()
