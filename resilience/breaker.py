@@ -12,6 +12,7 @@ One breaker belongs to one event loop (or thread) at a time.
 import functools
 import inspect
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -135,6 +136,12 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
 
     #: The state object in force. pybreaker types it as its own states; ours are subclasses.
     _state: Any
+    #: `admit(now)` lets a call through, or raises `CircuitOpen`. What it returns is to be settled
+    #: exactly once, by `succeed` or `fail`. It is the state's own method, set with the state: a
+    #: call in between would be a tenth of what a rejection costs.
+    admit: Callable[[float], Epoch | None]
+    #: Nothing passes before this time; 0.0 unless open. A quick look before any other work.
+    open_until: float
 
     def __init__(
         self,
@@ -157,27 +164,43 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         self._monotonic = clock.monotonic
         #: Breaks since it was last stable; the exponent of the next one's length.
         self._breaks = 0
-        self._watching = self.options.mode in ("normal", "metrics-only")
         self._slow_seconds = self.options.slow_seconds
         # pybreaker asks for the first state while it is being made: all of the above comes first.
         super().__init__(
             name=source, success_threshold=self.options.probes, throw_new_error_on_trip=False
         )
+        self._set_gate()
 
     # -- admission and settlement ---------------------------------------------------------------
 
-    def admit(self, now: float) -> Epoch | None:
-        """Let a call through, or raise `CircuitOpen`. Settle what comes back exactly once."""
-        if self._watching:
-            return self._state.admit(now)  # type: ignore[no-any-return]
+    def _set_gate(self) -> None:
+        """Let the state in force answer for admission, unless the mode does."""
         if self.options.mode == "disabled":
-            return None
-        raise self.rejection(None, "forced open")
+            self.admit, self.open_until = self._admit_all, 0.0
+        elif self.options.mode == "forced-open":
+            self.admit, self.open_until = self._admit_none, math.inf
+        else:
+            self.admit = self._state.admit
+            self.open_until = self._state.until if isinstance(self._state, OpenState) else 0.0
+
+    def _admit_all(self, now: float) -> None:
+        """Disabled: everything passes, and nothing is counted."""
+
+    def _admit_none(self, now: float) -> Epoch | None:  # noqa: ARG002 - the gates' common face
+        """Forced open: nothing passes."""
+        raise self.turn_away(0.0)
+
+    def turn_away(self, now: float) -> CircuitOpen:
+        """The error for a call that came before `open_until`."""
+        if self.open_until == math.inf:
+            return self.rejection(None, "forced open")
+        return self.rejection(self.open_until - now, "open")
 
     def rejection(self, retry_after: float | None, detail: str) -> CircuitOpen:
         """The error for a call that is not let through."""
         rejection = CircuitOpen(self.source, retry_after, detail)
-        tell_rejection(self.events, rejection)
+        if self.events.listening:
+            tell_rejection(self.events, rejection)
         return rejection
 
     def succeed(self, epoch: Epoch | None, seconds: float, now: float) -> None:
@@ -254,6 +277,7 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
     def state(self, state_str: str) -> None:
         with self._lock:
             self._state = self._create_new_state(state_str, prev_state=self._state)
+            self._set_gate()
 
     def trip(self, reason: str) -> None:
         """Open because of what was seen; in metrics-only mode only say so, and count anew."""
@@ -261,6 +285,7 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
             self._change(super().open, reason)
             return
         self._state = self._create_new_state(pybreaker.STATE_CLOSED)
+        self._set_gate()
         self.events.emit(BreakerWouldOpen(self.source, reason))
 
     def open(self) -> bool:
@@ -303,11 +328,11 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         """Follow other options from now on, keeping the state and what the window holds."""
         reshaped = _window_of(options) != _window_of(self.options)
         self.options = options
-        self._watching = options.mode in ("normal", "metrics-only")
         self._slow_seconds = options.slow_seconds
         self._success_threshold = options.probes
         if reshaped and isinstance(self._state, ClosedState):
             self._state.reshape()
+        self._set_gate()
 
     @property
     def fail_counter(self) -> int:

@@ -126,7 +126,7 @@ class OpenState(pybreaker.CircuitOpenState):
 
     def admit(self, now: float) -> Epoch:
         if now < self.until:
-            raise self.breaker.rejection(self.until - now, "open")
+            raise self.breaker.turn_away(now)
         self.breaker.half_open()
         return self.breaker.epoch.admit(now)
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from resilience.clock import SYSTEM_CLOCK, Clock
-from resilience.context import DEADLINE
-from resilience.deadline import Deadline
+from resilience.context import DEADLINE, Limit
 from resilience.errors import BulkheadFull, DeadlineExceeded
 from resilience.events import SILENT, Emitter
 from resilience.options import Rule, require
@@ -92,7 +91,7 @@ class Bulkhead(Policy):
             return True
         return False
 
-    async def acquire(self, deadline: Deadline | None = None) -> None:
+    async def acquire(self, deadline: Limit | None = None) -> None:
         """Wait for a slot; raises `BulkheadFull` or `DeadlineExceeded`."""
         if self.try_acquire():
             return

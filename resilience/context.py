@@ -8,6 +8,7 @@ import enum
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol
 
 from resilience.deadline import Deadline
 
@@ -45,14 +46,26 @@ class Priority(enum.IntEnum):
     CRITICAL = 4
 
 
-DEADLINE: ContextVar[Deadline | None] = ContextVar("resilience_deadline", default=None)
+class Limit(Protocol):
+    """A point in time: a deadline, or something else that ends then."""
+
+    @property
+    def at(self) -> float: ...
+
+    def as_deadline(self) -> Deadline: ...
+
+
+#: The deadline in force. Inside an attempt it is the attempt itself, of which a `Deadline` is made
+#: only if somebody asks: `current_deadline()`.
+DEADLINE: ContextVar[Limit | None] = ContextVar("resilience_deadline", default=None)
 PRIORITY: ContextVar[Priority] = ContextVar("resilience_priority", default=Priority.NORMAL)
 IDEMPOTENCY_KEY: ContextVar[str | None] = ContextVar("resilience_idempotency_key", default=None)
 
 
 def current_deadline() -> Deadline | None:
     """The deadline of the call that runs here; inside an attempt, the attempt's own."""
-    return DEADLINE.get()
+    limit = DEADLINE.get()
+    return None if limit is None else limit.as_deadline()
 
 
 def current_priority() -> Priority:

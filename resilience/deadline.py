@@ -12,7 +12,7 @@ __all__ = ["Deadline", "DeadlineExceeded"]
 class Deadline(NamedTuple):
     """A point on a monotonic clock. It never leaves the process: a hop is told what is left of it.
 
-    A tuple and not a dataclass, because one is made per attempt, and a frozen dataclass takes
+    A tuple and not a dataclass, because one is made for many calls, and a frozen dataclass takes
     three times as long to make.
 
     >>> deadline = Deadline.after(2.0)
@@ -65,6 +65,10 @@ class Deadline(NamedTuple):
     def earlier(self, by: float) -> "Deadline":
         """This deadline, `by` seconds earlier: for a part after which the rest needs time."""
         return Deadline(self.at - max(0.0, by), self.clock)
+
+    def as_deadline(self) -> "Deadline":
+        """This; for things that may be one or hold one."""
+        return self
 
     def check(self, doing: str = "the call") -> None:
         """Raise `DeadlineExceeded` when no time is left for `doing`."""

@@ -14,8 +14,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from resilience.budget import RetryBudget
 from resilience.clock import SYSTEM_CLOCK, Clock, Timer
-from resilience.context import DEADLINE
-from resilience.deadline import Deadline
+from resilience.context import DEADLINE, Limit
 from resilience.events import SILENT, CallHedged, Emitter
 from resilience.interruption import Interruption, running_task
 from resilience.latency import RecentLatency
@@ -99,7 +98,7 @@ class Hedge(Policy):
             self.budget.deposit()
         return await self.run(lambda: function(*args, **kwargs), DEADLINE.get())
 
-    async def run(self, attempt: Callable[[], Awaitable[T]], deadline: Deadline | None) -> T:
+    async def run(self, attempt: Callable[[], Awaitable[T]], deadline: Limit | None) -> T:
         """Await `attempt()`, hedged by another `attempt()` when it takes long."""
         started = self.clock.monotonic()
         race = _Race(self, attempt, deadline, started)
@@ -121,7 +120,7 @@ class _Race(Generic[T]):
         self,
         owner: Hedge,
         attempt: Callable[[], Awaitable[T]],
-        deadline: Deadline | None,
+        deadline: Limit | None,
         started: float,
     ) -> None:
         self._owner = owner
@@ -136,7 +135,7 @@ class _Race(Generic[T]):
         owner = self._owner
         # Half of all answers take longer than the median: with less time left it is not worth it.
         least = owner.latency.quantile(0.5) if len(owner.latency) else 0.0
-        if self._deadline is not None and self._deadline.remaining() <= least:
+        if self._deadline is not None and self._deadline.at - owner.clock.monotonic() <= least:
             return
         if owner.budget is not None and not owner.budget.reserve():
             return

@@ -17,8 +17,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from resilience.budget import RetryBudget
 from resilience.clock import SYSTEM_CLOCK, Clock
-from resilience.context import DEADLINE, IDEMPOTENCY_KEY, Effect
-from resilience.deadline import Deadline
+from resilience.context import DEADLINE, IDEMPOTENCY_KEY, Effect, Limit
 from resilience.events import SILENT, CallRetried, Emitter, RetryGivenUp
 from resilience.options import Rule, require
 from resilience.policy import Policy
@@ -120,7 +119,7 @@ class Retry(Policy):
         self,
         first: Exception,
         attempt: Callable[[], Awaitable[T]],
-        deadline: Deadline | None,
+        deadline: Limit | None,
     ) -> T:
         """Go on after the first attempt ended in `first`; raises the last attempt's error."""
         course = _Course(self, deadline)
@@ -147,7 +146,7 @@ class _Course:
 
     __slots__ = ("_asked", "_deadline", "_last_wait", "_retry")
 
-    def __init__(self, retry: Retry, deadline: Deadline | None) -> None:
+    def __init__(self, retry: Retry, deadline: Limit | None) -> None:
         self._retry = retry
         self._deadline = deadline
         self._last_wait = retry.options.wait_seconds

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from resilience.clock import SYSTEM_CLOCK, Clock, Timer
-from resilience.context import DEADLINE
+from resilience.context import DEADLINE, Limit
 from resilience.deadline import Deadline
 from resilience.errors import AttemptTimedOut, DeadlineExceeded
 from resilience.interruption import Interruption, running_task
@@ -47,17 +47,25 @@ class TimeoutOptions:
 
 
 class Attempt(Interruption):
-    """One attempt under way."""
+    """One attempt under way. It is the deadline of what runs in it (a `context.Limit`)."""
 
-    __slots__ = ("deadline", "due", "queue", "timer")
+    __slots__ = ("at", "clock", "outer", "queue", "timer")
 
-    def __init__(self, task: "asyncio.Task[Any]", due: float) -> None:
-        super().__init__(task)
-        self.due = due
-        #: Where it waits for its time, or else the timer of its own and the deadline it is for.
+    def __init__(self, task: "asyncio.Task[Any]", at: float, clock: Clock) -> None:
+        # Not through super(): a call more would be a tenth of the attempt's whole cost.
+        self._task = task
+        self._before = task.cancelling()
+        self.fired = self._over = False
+        #: When it ends.
+        self.at = at
+        self.clock = clock
+        #: Where it waits for its time, or else a timer of its own and the deadline that it is for.
         self.queue: _Queue | None = None
         self.timer: Timer | None = None
-        self.deadline: Deadline | None = None
+        self.outer: Limit | None = None
+
+    def as_deadline(self) -> Deadline:
+        return Deadline(self.at, self.clock)
 
 
 class _Queue:
@@ -74,7 +82,7 @@ class _Queue:
     def add(self, attempt: Attempt) -> None:
         self.pending[attempt] = None
         if self._timer is None:
-            self._timer = self._clock.call_at(attempt.due, self._run_out)
+            self._timer = self._clock.call_at(attempt.at, self._run_out)
 
     def _run_out(self) -> None:
         """The oldest attempt may be due: end those that are, and wait for the next one."""
@@ -82,8 +90,8 @@ class _Queue:
         now = self._clock.monotonic()
         due = []
         for attempt in self.pending:
-            if attempt.due > now:
-                self._timer = self._clock.call_at(attempt.due, self._run_out)
+            if attempt.at > now:
+                self._timer = self._clock.call_at(attempt.at, self._run_out)
                 break
             due.append(attempt)
         for attempt in due:
@@ -114,7 +122,7 @@ class AttemptTimeout(Policy):
         self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         attempt = self.start(self._clock.monotonic(), DEADLINE.get())
-        token = DEADLINE.set(Deadline(attempt.due, self._clock))
+        token = DEADLINE.set(attempt)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
@@ -127,19 +135,22 @@ class AttemptTimeout(Policy):
         self.end(attempt, None)
         return result
 
-    def start(self, now: float, deadline: Deadline | None) -> Attempt:
+    def start(self, now: float, deadline: Limit | None) -> Attempt:
         """Start the time of an attempt of the running task; end it with `end` in any case."""
-        due = now + self._seconds
-        if deadline is not None and deadline.at < due:
-            attempt = Attempt(running_task(), deadline.at)
-            attempt.deadline = deadline
+        # Asking for the running loop costs a system call on Python 3.11, and for the task too:
+        # the loop of last time is asked first. It has no current task unless it runs this.
+        queue = self._queue
+        task = None if queue is None else asyncio.current_task(queue.loop)
+        if queue is None or task is None:
+            task = running_task()
+            self._queue = queue = _Queue(self._clock, asyncio.get_running_loop())
+        at = now + self._seconds
+        if deadline is not None and deadline.at < at:
+            attempt = Attempt(task, deadline.at, self._clock)
+            attempt.outer = deadline
             attempt.timer = self._clock.call_at(deadline.at, attempt.fire)
             return attempt
-        attempt = Attempt(running_task(), due)
-        queue = self._queue
-        loop = asyncio.get_running_loop()
-        if queue is None or queue.loop is not loop:
-            self._queue = queue = _Queue(self._clock, loop)
+        attempt = Attempt(task, at, self._clock)
         attempt.queue = queue
         queue.add(attempt)
         return attempt
@@ -152,8 +163,8 @@ class AttemptTimeout(Policy):
             attempt.queue.pending.pop(attempt, None)
         elif attempt.timer is not None:
             attempt.timer.cancel()
-        if not attempt.fired or not attempt.settled(error):
+        if not attempt.settled(error):
             return None
-        if attempt.deadline is not None:
+        if attempt.outer is not None:
             return DeadlineExceeded(f"{self.source}: the deadline passed during the call")
         return AttemptTimedOut(f"{self.source}: no answer within {self._seconds} s")
