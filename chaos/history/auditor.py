@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from chaos.history.client import SampleError
-from chaos.history.driver import Sleep
+from chaos.history.client import SampleError, Sleep
 from chaos.history.events import Baseline, Sample, clip
 from chaos.history.snapshot import (
     DATABASE_ERRORS,

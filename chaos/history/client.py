@@ -1,10 +1,14 @@
 """The port between the driver and whatever it drives: what is asked, and what can come back."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from chaos.history.case import Kind
 from chaos.history.events import Answer, Op, Request, Sample
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits for some seconds. A test hands in one that does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.history.case import Kind
-from chaos.history.client import Client, Command, Outcome, Party, SampleError, Sampler
+from chaos.history.client import Client, Command, Outcome, Party, SampleError, Sampler, Sleep
 from chaos.history.events import (
     Answer,
     Baseline,
@@ -35,8 +35,6 @@ from chaos.history.workload import Mix, Workload
 
 FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.REVERSED})
 
-Sleep = Callable[[float], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class DriveConfig:
@@ -50,6 +48,8 @@ class DriveConfig:
         funds: each customer's first deposit, minor units.
         max_amount: the largest single amount; near `funds`, some transfers fail for want of funds.
         repeat: share of answered operations whose key is sent once more, as a double click would.
+        believe: share of refusals worth a retry after which a client goes away instead, so that check
+            5 can hold the platform to its word that nothing happened.
         max_attempts: times that one key is sent while its outcome is unknown.
         backoff_base, backoff_cap: full jitter between attempts, seconds.
         resolve_seconds: how long the open keys are looked up after the last operation.
@@ -65,6 +65,7 @@ class DriveConfig:
     currency: str = "BRL"
     mix: Mix = field(default_factory=Mix)
     repeat: float = 0.05
+    believe: float = 0.25
     max_attempts: int = 12
     backoff_base: float = 0.05
     backoff_cap: float = 2.0
@@ -78,8 +79,9 @@ class DriveConfig:
                 raise ValueError(f"{name} must be positive")
         if self.customers < 2:
             raise ValueError("customers must be at least 2: transfers need a receiver")
-        if not 0 <= self.repeat <= 1:
-            raise ValueError("repeat is a share between 0 and 1")
+        for name in ("repeat", "believe"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share between 0 and 1")
         if not 0 < self.backoff_base <= self.backoff_cap:
             raise ValueError("backoff_base must be positive and at most backoff_cap")
 
@@ -231,11 +233,15 @@ class _Driver:
         """Send a command until its outcome is definite or the attempts are used up."""
         for attempt in range(self._config.max_attempts):
             outcome = await self._attempt(process, command)
-            if outcome.kind is Kind.OK or not outcome.retry:
+            if not outcome.retry or self._believes(outcome):
                 break
             await self._sleep(self._pause(attempt, outcome.retry_after))
-        if outcome.kind is not Kind.INFO and self._jitter.random() < self._config.repeat:
+        if not outcome.retry and self._jitter.random() < self._config.repeat:
             await self._attempt(process, command)
+
+    def _believes(self, outcome: Outcome) -> bool:
+        """Whether this client takes a refusal's word for it, rather than trying again."""
+        return outcome.kind is Kind.FAIL and self._jitter.random() < self._config.believe
 
     async def _attempt(self, process: int, command: Command) -> Outcome:
         self._writer.invoke(process, command.op, command.key, command.request)

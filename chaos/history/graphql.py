@@ -20,13 +20,15 @@ from chaos.history.answers import (
     classify,
     variables,
 )
-from chaos.history.client import Command, Outcome, Parties, Party
+from chaos.history.client import Command, Outcome, Parties, Party, Sleep
 from chaos.history.events import Op, clip
 
 ENROL_ATTEMPTS: Final = 40
 """Tries at registering, signing in or seeing a new account, half a second apart: 20 s, which outlasts
-a service's restart."""
+a service's restart. A rate limit's own pause is longer."""
 ENROL_PAUSE: Final = 0.5
+MAX_ENROL_PAUSE: Final = 60.0
+"""Longest wait that a rate limit can ask for: its window is a minute."""
 
 _REGISTER: Final = (
     "mutation R($input: RegisterInput!) { register(input: $input) { accessToken user { id } } }"
@@ -35,10 +37,19 @@ _LOGIN: Final = (
     "mutation L($input: LoginInput!) { login(input: $input) { accessToken user { id } } }"
 )
 _ACCOUNT: Final = "query A { account { id } }"
+_STEPS: Final = {
+    _REGISTER: "register a customer",
+    _LOGIN: "sign in",
+    _ACCOUNT: "see a new customer's account",
+}
 
 
 class EnrolError(Exception):
-    """The platform did not let the driver in; says at which step and why."""
+    """The platform did not let the driver in. `pause`: seconds to wait before trying again."""
+
+    def __init__(self, step: str, problem: str, pause: float) -> None:
+        self.pause = pause
+        super().__init__(f"cannot {step}: {clip(problem)}")
 
 
 @dataclass(slots=True)
@@ -67,12 +78,14 @@ class GraphQLClient:
         timeout: float = 5.0,
         connections: int = 128,
         headers: Mapping[str, str] | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._url = url
         self._staff = staff
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._connections = connections
         self._headers = dict(headers or {})
+        self._sleep = sleep
         self._logins: dict[str, _Login] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -124,19 +137,18 @@ class GraphQLClient:
         return outcome
 
     async def _register(self, number: int) -> Party:
-        problem = "nothing was tried"
-        for _ in range(ENROL_ATTEMPTS):
-            # A new address each time: one whose answer was lost may be taken.
-            email = f"history-{secrets.token_hex(6)}@example.com"
-            login = _Login(email, secrets.token_urlsafe(18))
+        for attempt in range(ENROL_ATTEMPTS):
+            # A new address each time: one whose answer was lost is taken.
+            login = _Login(f"history-{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18))
             try:
                 user = await self._enter(_REGISTER, login, {"name": f"History {number}"}, tries=1)
             except EnrolError as error:
-                problem = str(error)
-                await asyncio.sleep(ENROL_PAUSE)
-                continue
-            return Party(user, await self._account(login))
-        raise EnrolError(f"cannot register a customer: {problem}")
+                if attempt == ENROL_ATTEMPTS - 1:
+                    raise
+                await self._sleep(error.pause)
+            else:
+                return Party(user, await self._account(login))
+        raise AssertionError("unreachable")
 
     async def _enter(
         self, document: str, login: _Login, more: Mapping[str, str], tries: int = ENROL_ATTEMPTS
@@ -157,10 +169,10 @@ class GraphQLClient:
         self, document: str, given: Mapping[str, Any], token: str, tries: int
     ) -> dict[str, Any]:
         """Return the only field of an answer, asking again while it is null or an error."""
-        problem = "nothing was tried"
+        problem, pause = "nothing was tried", ENROL_PAUSE
         for attempt in range(tries):
             if attempt:
-                await asyncio.sleep(ENROL_PAUSE)
+                await self._sleep(pause)
             reply = await self._send(document, given, token)
             if isinstance(reply, Unanswered):
                 problem = reply.reason
@@ -174,7 +186,9 @@ class GraphQLClient:
             if found is not None:
                 return dict(found)
             problem = "; ".join(f"{e.extensions.code}: {e.message}" for e in body.errors) or "null"
-        raise EnrolError(clip(problem))
+            asked = [e.extensions.retry_after_seconds or 0.0 for e in body.errors]
+            pause = min(max([ENROL_PAUSE, *asked]), MAX_ENROL_PAUSE)
+        raise EnrolError(_STEPS[document], problem, pause)
 
     async def _sign_in_again(self, user: str) -> None:
         try:

@@ -16,6 +16,8 @@ from chaos.history.events import Op, Request, Status
 
 MAX_TARGETS: Final = 256
 """Completed transfers remembered for reversal: recent ones are likelier to be disturbed."""
+REVERSE_AGAIN: Final = 0.3
+"""Share of reversals that ask for one that was asked for before: what check 11 is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Workload:
         self._max_amount = max_amount
         self._currency = currency
         self._targets: deque[_Target] = deque(maxlen=MAX_TARGETS)
+        self._asked: deque[_Target] = deque(maxlen=MAX_TARGETS)
         self._count = 0
 
     def funding(self, amount: int) -> Iterator[Command]:
@@ -106,8 +109,9 @@ class Workload:
         return Command(Op.DEPOSIT, party, self._key(), request)
 
     def _reverse(self, staff: Party) -> Command:
-        target = self._random.choice(self._targets)
-        # Left in place, so that some transfers are asked to be reversed twice.
+        again = self._asked and self._random.random() < REVERSE_AGAIN
+        target = self._random.choice(self._asked if again else self._targets)
+        self._asked.append(target)
         original = target.request
         request = Request(
             user=staff.user,

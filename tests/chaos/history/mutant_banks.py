@@ -150,7 +150,7 @@ class LosesSightOfKeys(ModelBank):
     """Finds nothing under a key that it has acknowledged."""
 
     def look_up(self, user: str, key: str) -> Answer:
-        return super().look_up(user, key) if self.random.random() < 0.5 else Answer()
+        return Answer()
 
 
 class ChangesItsMind(ModelBank):

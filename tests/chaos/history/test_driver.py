@@ -55,7 +55,7 @@ class Script(ModelClient):
 
 
 ONE = DriveConfig(
-    operations=1, in_flight=1, customers=2, repeat=0, max_attempts=3, resolve_seconds=5
+    operations=1, in_flight=1, customers=2, repeat=0, believe=0, max_attempts=3, resolve_seconds=5
 )
 DONE = Outcome(Kind.OK, Answer("t", Status.COMPLETED))
 UNKNOWN = Outcome(Kind.INFO, Answer(code="LOST"), retry=True)
@@ -127,6 +127,25 @@ async def test_a_definite_refusal_is_not_sent_again(tmp_path: Path) -> None:
     await drive(ONE, client, tmp_path / "h.jsonl", sleep=no_pause)
 
     assert len(client.keys) == 3
+
+
+async def test_some_clients_take_a_refusals_word(tmp_path: Path) -> None:
+    """A client that goes away leaves a key that was only refused, which check 5 then judges."""
+    client = Script(Outcome(Kind.FAIL, Answer(code="UNAVAILABLE"), retry=True))
+
+    run = await drive(replace(ONE, believe=1), client, tmp_path / "h.jsonl", sleep=no_pause)
+
+    assert set(Counter(client.keys).values()) == {1}
+    assert run.unresolved == 0
+
+
+async def test_an_unknown_outcome_is_never_taken_for_an_answer(tmp_path: Path) -> None:
+    """However trusting a client is, OUTCOME_UNKNOWN is asked again."""
+    client = Script(UNKNOWN)
+
+    await drive(replace(ONE, believe=1), client, tmp_path / "h.jsonl", sleep=no_pause)
+
+    assert set(Counter(client.keys).values()) == {ONE.max_attempts}
 
 
 async def test_the_platforms_wait_is_respected(tmp_path: Path) -> None:
@@ -307,6 +326,7 @@ def test_without_staff_nothing_is_reversed() -> None:
         {"funds": -1},
         {"max_amount": 0},
         {"repeat": 1.5},
+        {"believe": -0.1},
         {"max_attempts": 0},
         {"backoff_base": 3.0},
         {"read_every": 0},
