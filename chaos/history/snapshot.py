@@ -8,7 +8,7 @@ those whom it audits shares their mistakes.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -71,12 +71,14 @@ class AuditError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """The databases (`postgresql://…`) that the auditor reads. `bus` is not among them: what is still
-    on its way is seen by its absence."""
+    """The databases (`postgresql://…`) that the auditor reads.
 
-    ledger: str
-    transactions: str
-    notifications: str
+    The broker's is not among them: what is still on its way is seen by its absence.
+    """
+
+    ledger: str = field(repr=False)
+    transactions: str = field(repr=False)
+    notifications: str = field(repr=False)
 
 
 class _Envelope(msgspec.Struct, frozen=True):
