@@ -51,7 +51,10 @@ accounts = Table(
     CheckConstraint("(owner_id IS NULL) <> (name IS NULL)", name="accounts_owner_or_name"),
     CheckConstraint("length(currency) = 3", name="accounts_currency"),
     CheckConstraint("held >= 0", name="accounts_held"),
-    CheckConstraint("overdraft >= 0", name="accounts_overdraft"),
+    CheckConstraint(
+        "CASE WHEN overdraft IS NULL THEN owner_id IS NULL ELSE overdraft >= 0 END",
+        name="accounts_overdraft",
+    ),
     CheckConstraint("overdraft IS NULL OR balance - held >= -overdraft", name="accounts_funds"),
     # Half-full pages: an update finds room beside the old row and leaves the indexes alone.
     postgresql_with={

@@ -242,7 +242,10 @@ class PostgresStore:
             await self._write_holds.fetch(*_hold_columns(list(book.changed_holds.values())))
 
     async def commit(self) -> None:
-        await self.session.execute("COMMIT")
+        # PostgreSQL answers COMMIT of a failed transaction with a friendly ROLLBACK.
+        answer = await self.session.execute("COMMIT")
+        if answer != "COMMIT":
+            raise AssertionError(f"COMMIT was answered {answer}")
 
     async def rollback(self) -> None:
         await self.session.execute("ROLLBACK")

@@ -68,7 +68,7 @@ class Observer(Protocol):
 
     def batch(self, results: Sequence[Result], seconds: float) -> None: ...
 
-    def fell_back(self, reason: str) -> None: ...
+    def fell_back(self) -> None: ...
 
 
 class _Ticket:
@@ -210,8 +210,9 @@ class Writer:
             if error.lost or len(commands) == 1:
                 results += [_failed(command, error.code) for command, _ in commands]
                 return
+            _log.warning("batch failed, posting singly", reason=str(error), count=len(commands))
             if self._observer is not None:
-                self._observer.fell_back(str(error))
+                self._observer.fell_back()
             await self._post_singly(commands, results)
 
     async def _post_singly(

@@ -31,7 +31,9 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_owner_or_name CHECK ((owner_id IS NULL) <> (name IS NULL)),
     CONSTRAINT accounts_currency CHECK (length(currency) = 3),
     CONSTRAINT accounts_held CHECK (held >= 0),
-    CONSTRAINT accounts_overdraft CHECK (overdraft >= 0),
+    CONSTRAINT accounts_overdraft CHECK (
+        CASE WHEN overdraft IS NULL THEN owner_id IS NULL ELSE overdraft >= 0 END
+    ),
     CONSTRAINT accounts_funds CHECK (overdraft IS NULL OR balance - held >= -overdraft)
 ) WITH (
     fillfactor = 50,
