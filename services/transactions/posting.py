@@ -3,13 +3,14 @@
 The one place where outcomes are made: requests and the recovery worker both come through here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
 from chassis import codes, logs
 from chassis.context import Call, new_correlation_id
 from chassis.errors import CodedError
+from services.ledger.contract import PostingResult
 from services.transactions.contract import SERVICE, TransactionStatus
 from services.transactions.leases import Due, Leases
 from services.transactions.ledger_port import POSTING_SECONDS, LedgerPort, posting_of
@@ -33,6 +34,7 @@ class Poster:
         ledger: where postings go.
         settlement: writes definite answers.
         leases: takes back what stays unknown.
+        read: what a result of the ledger means.
         seconds: longest wait for the ledger's answer to one batch.
     """
 
@@ -43,12 +45,14 @@ class Poster:
         leases: Leases,
         measures: Measures,
         *,
+        read: Callable[[PostingResult], Answer] = read_answer,
         seconds: float = POSTING_SECONDS,
     ) -> None:
         self._ledger = ledger
         self._settlement = settlement
         self._leases = leases
         self._measures = measures
+        self._read = read
         self._seconds = seconds
 
     async def post(self, batch: Sequence[Due]) -> Sequence[Row]:
@@ -85,7 +89,7 @@ class Poster:
             return answers
         for result in results:
             if result.transfer_id in answers:
-                answers[result.transfer_id] = read_answer(result)
+                answers[result.transfer_id] = self._read(result)
         return answers
 
     async def _ask_halves(self, batch: Sequence[Due]) -> dict[UUID, Answer]:

@@ -13,7 +13,7 @@ from services.transactions.requests import DEFAULT_RAIL_CAP, DemoRail
 class TransactionsSettings:
     """All settings of this process."""
 
-    process: Settings
+    common: Settings
     rail: DemoRail
 
 
@@ -27,8 +27,8 @@ def read(environ: Mapping[str, str]) -> TransactionsSettings:
         SettingsError: with everything that is wrong.
     """
     reader = Reader(environ)
-    process = read_settings(environ, SERVICE, peers=("ledger", "users"), reader=reader)
-    production = process.in_production
+    common = read_settings(environ, SERVICE, peers=("ledger", "users"), reader=reader)
+    production = common.in_production
     enabled = reader.get("BALUARTE_DEMO_RAIL", parse=switch, default=not production)
     if production and enabled:
         reader.problems.append(
@@ -41,4 +41,4 @@ def read(environ: Mapping[str, str]) -> TransactionsSettings:
         default=DEFAULT_RAIL_CAP,
     )
     reader.finish()
-    return TransactionsSettings(process, DemoRail(enabled=enabled and not production, cap=cap))
+    return TransactionsSettings(common, DemoRail(enabled=enabled and not production, cap=cap))

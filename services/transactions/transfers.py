@@ -100,6 +100,8 @@ class Transfers:
         user = signed_in(call)
         draft = draft_of(request, user.id, self._rail, correlation_id=call.correlation_id)
         waiting = call.deadline.earlier(ANSWER_MARGIN)
+        if waiting.expired:
+            raise codes.DEADLINE_EXCEEDED.error()
         try:
             ticket = self._intake.offer(draft)
         except Backlogged:
