@@ -45,6 +45,13 @@ def coded(error: BaseException | None) -> CodedError | None:
     return None
 
 
+def masked(correlation_id: str) -> CodedError:
+    """What a client is told of an error that is not meant for it."""
+    return codes.INTERNAL.error(
+        f"{codes.INTERNAL.meaning}. Report the correlation id {correlation_id}."
+    )
+
+
 def body_of(error: CodedError, correlation_id: str) -> ErrorBody:
     """`error` as an entry of `errors`."""
     extensions: dict[str, Any] = {
@@ -68,7 +75,7 @@ def field_error(error: GraphQLError, correlation_id: str) -> ErrorBody:
             rootField=str(error.path[0]) if error.path else None,
             exc_info=error.original_error or error,
         )
-        known = codes.INTERNAL.error(f"Report the correlation id {correlation_id}.")
+        known = masked(correlation_id)
     return _located(body_of(known, correlation_id), error)
 
 

@@ -18,6 +18,7 @@ from chassis.tokens import AccessTokens
 from graphql_api.batching import Ask
 from graphql_api.context import Context
 from graphql_api.downstream import Downstream
+from graphql_api.errors import masked
 from graphql_api.execution.executor import Answer, Executor, refusal
 from graphql_api.security.clients import client_address
 from graphql_api.security.identity import Visitor, identify
@@ -87,8 +88,7 @@ class GraphQLEndpoint:
 
     def _failed(self, error: Exception, correlation_id: str) -> Answer:
         _log.error("operation failed", exc_info=error)
-        masked = codes.INTERNAL.error(f"Report the correlation id {correlation_id}.")
-        return refusal(masked, correlation_id)
+        return refusal(masked(correlation_id), correlation_id)
 
     def _wants_page(self, request: Request, accept: str | None) -> bool:
         return "query" not in request.query_params and prefers_html(accept)

@@ -1,0 +1,9 @@
+// Runs every audit of graphql-http against the URL given, and prints the results as JSON.
+import { auditServer } from "graphql-http";
+
+const results = await auditServer({ url: process.argv[2] });
+console.log(
+  JSON.stringify(
+    results.map(({ id, name, status, reason }) => ({ id, name, status, reason: reason ?? null })),
+  ),
+);
