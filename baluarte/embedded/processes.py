@@ -76,3 +76,28 @@ def wait_gone(pids: Sequence[int], timeout: float) -> list[int]:
             watched.append(psutil.Process(pid))
     _, alive = psutil.wait_procs(watched, timeout=timeout)
     return [process.pid for process in alive]
+
+
+def family(pid: int) -> list[int]:
+    """The pids of all descendants of `pid` and of all in the process group that it leads."""
+    with contextlib.suppress(psutil.Error):
+        children = psutil.Process(pid).children(recursive=True)
+        return sorted({*(child.pid for child in children), *in_group(pid)} - {pid})
+    return [other for other in in_group(pid) if other != pid]
+
+
+def descendants_with_start() -> dict[int, float]:
+    """Every process below ours, with its start: also those that lead sessions of their own."""
+    found = {}
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            if (since := started_at(child.pid)) is not None:
+                found[child.pid] = since
+    return found
+
+
+def end_same(known: dict[int, float]) -> list[int]:
+    """SIGKILL for those of `known` that still run; returns them."""
+    alive = [pid for pid, since in known.items() if is_same(pid, since)]
+    send(alive, signal.SIGKILL)
+    return alive

@@ -244,6 +244,7 @@ LOGIN = Operation(
     request=Login,
     response=Session,
     summary="Check credentials and sign in",
+    callers=frozenset({"gateway", "baluarte"}),
     errors=(codes.INVALID_CREDENTIALS, codes.USER_INACTIVE, codes.PASSWORD_HASHING_BUSY),
     idempotent=False,
 )

@@ -1,0 +1,170 @@
+"""The platform's parts as values: embedded servers, services, gateway, and how each is asked."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+
+from baluarte.embedded import ports
+from baluarte.embedded.command import Command
+from baluarte.embedded.places import Places
+from baluarte.embedded.postgres import EmbeddedPostgres, end_orphans
+from baluarte.embedded.valkey import EmbeddedValkey
+from baluarte.migrate import HOUSES, database_name, with_database
+from baluarte.supervisor.lifecycle import RestartPolicy
+from baluarte.supervisor.part import PartSpec
+from baluarte.supervisor.plan import SERVICES, Plan
+
+_PROBE_SECONDS = 2.5  # readiness asks dependencies, each with a bound of 2 s
+MODULES: Mapping[str, str] = {
+    "gateway": "graphql_api",
+    **{name: f"services.{name}" for name in SERVICES},
+}
+"""What `python -m` runs for each process."""
+
+# What children inherit from our environment beside settings: enough to find Python and a locale.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ")
+# The embedded servers must survive their own crash recovery within one try.
+_SERVER_POLICY = RestartPolicy(start_timeout=60.0)
+_SERVICE_POLICY = RestartPolicy(start_timeout=30.0, tries=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """Groups of parts, in the order in which they are started; stopped in reverse."""
+
+    foundations: tuple[PartSpec, ...]
+    services: tuple[PartSpec, ...]
+    gateways: tuple[PartSpec, ...]
+    databases: Mapping[str, str]
+    """Settings for `migrate_all`."""
+
+    @property
+    def specs(self) -> tuple[PartSpec, ...]:
+        return (*self.foundations, *self.services, *self.gateways)
+
+
+def draw(
+    plan: Plan, session: aiohttp.ClientSession, modules: Mapping[str, str] = MODULES
+) -> Blueprint:
+    """All parts of `plan`; `session` is what readiness is asked with."""
+    places = Places(plan.state)
+    foundations = []
+    postgres = EmbeddedPostgres(places, plan.ports["postgres"])
+    valkey = EmbeddedValkey(places, plan.ports["valkey"])
+    if plan.embeds_postgres:
+        foundations.append(_postgres_spec(postgres))
+    if plan.embeds_valkey:
+        foundations.append(_valkey_spec(valkey))
+    databases = _databases(plan, postgres)
+    shared = _shared_settings(plan, valkey.url if plan.embeds_valkey else plan.redis_url)
+    services = []
+    for service in SERVICES:
+        told = {**shared, **_own_databases(plan, service, databases)}
+        for part in plan.members(service):
+            port = plan.ports[part]
+            services.append(_process_spec(part, port, modules[service], told, session))
+    port = plan.ports["gateway"]
+    gateway = _process_spec("gateway", port, modules["gateway"], shared, session)
+    return Blueprint(tuple(foundations), tuple(services), (gateway,), databases)
+
+
+def _postgres_spec(server: EmbeddedPostgres) -> PartSpec:
+    def prepare() -> Command:
+        server.prepare()
+        return server.command()
+
+    return PartSpec(
+        "postgres",
+        prepare,
+        server.is_ready,
+        f"postgresql://{ports.LOOPBACK}:{server.port}",
+        _SERVER_POLICY,
+        # Backends lead sessions of their own; a killed postmaster may leave some behind.
+        sweep=lambda: end_orphans(server.data),
+    )
+
+
+def _valkey_spec(server: EmbeddedValkey) -> PartSpec:
+    def prepare() -> Command:
+        server.prepare()
+        return server.command()
+
+    url = f"redis://{ports.LOOPBACK}:{server.port}"
+    return PartSpec("valkey", prepare, server.is_ready, url, _SERVER_POLICY)
+
+
+def _databases(plan: Plan, postgres: EmbeddedPostgres) -> dict[str, str]:
+    """What `migrate_all` is told: the server, and each database that is somewhere else."""
+    told = {f"BALUARTE_{name.upper()}_DATABASE_URL": url for name, url in plan.databases.items()}
+    if plan.embeds_postgres:
+        told["BALUARTE_DATABASE_URL"] = postgres.url
+    elif plan.server_url:
+        told["BALUARTE_DATABASE_URL"] = plan.server_url
+    return told
+
+
+def _database_of(name: str, told: Mapping[str, str]) -> str:
+    own = told.get(f"BALUARTE_{name.upper()}_DATABASE_URL")
+    return own or with_database(told["BALUARTE_DATABASE_URL"], database_name(name))
+
+
+def _own_databases(plan: Plan, service: str, told: Mapping[str, str]) -> dict[str, str]:
+    """A service's own database and the bus': no process knows another's."""
+    names = [name for name in (service, "bus") if name in plan.wanted]
+    return {f"BALUARTE_{name.upper()}_DATABASE_URL": _database_of(name, told) for name in names}
+
+
+def _shared_settings(plan: Plan, redis_url: str | None) -> dict[str, str]:
+    told = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    told.update(plan.passed_on)
+    told["BALUARTE_ENVIRONMENT"] = plan.environment.value
+    told["BALUARTE_HOST"] = ports.LOOPBACK
+    told["BALUARTE_STATE_DIR"] = str(plan.state)
+    told["BALUARTE_KEYS_DIR"] = str(plan.state / "keys")
+    for service in SERVICES:
+        told[f"BALUARTE_{service.upper()}_URLS"] = ",".join(plan.urls(service))
+    if redis_url:
+        told["BALUARTE_REDIS_URL"] = redis_url
+    if plan.amqp_url:
+        told["BALUARTE_AMQP_URL"] = plan.amqp_url
+    told["PYTHONPATH"] = str(HOUSES)
+    told["PYTHONUNBUFFERED"] = "1"
+    return told
+
+
+def _process_spec(
+    part: str,
+    port: int,
+    module: str,
+    told: Mapping[str, str],
+    session: aiohttp.ClientSession,
+) -> PartSpec:
+    url = f"http://{ports.LOOPBACK}:{port}"
+    # In the operator's folder, where relative paths in settings mean what they say; -P keeps that
+    # folder off Python's path, so that nothing in it passes for one of our modules.
+    command = Command(
+        (sys.executable, "-P", "-m", module),
+        {**told, "BALUARTE_PORT": str(port)},
+        Path.cwd(),
+    )
+    return PartSpec(part, lambda: command, readiness(session, url), url, _SERVICE_POLICY)
+
+
+def readiness(session: aiohttp.ClientSession, url: str) -> Callable[[], Awaitable[bool]]:
+    """A probe that asks `url`/health/ready, and takes anything but 200 in time for a no."""
+
+    async def probe() -> bool:
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                async with session.get(f"{url}/health/ready") as answer:
+                    return answer.status == HTTPStatus.OK
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+
+    return probe

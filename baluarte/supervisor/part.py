@@ -1,0 +1,191 @@
+"""One supervised process: does what its lifecycle says and reports back what happened."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from baluarte.embedded.command import Command
+from baluarte.errors import BaluarteError
+from baluarte.supervisor.child import Child
+from baluarte.supervisor.lifecycle import (
+    RUNNING,
+    Event,
+    Exited,
+    Kill,
+    Launch,
+    Launched,
+    NotLaunched,
+    Probed,
+    RestartPolicy,
+    Situation,
+    Start,
+    State,
+    Stop,
+    Tell,
+    Terminate,
+    Tick,
+    step,
+)
+from baluarte.supervisor.logfiles import LogFile
+from resilience.clock import SYSTEM_CLOCK, Clock
+
+# Seconds between probes; the first is what a start may be told late by.
+_POLL = {State.STARTING: 0.1, State.UNREADY: 0.5, State.READY: 2.0}
+_IDLE_POLL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpec:
+    """What a part is: how it is started, asked and described.
+
+    `prepare` may block (it runs on a thread) and may raise `BaluarteError`, which counts as a
+    failed start; `sweep` ends what the part may have left after its process is gone.
+    """
+
+    name: str
+    prepare: Callable[[], Command]
+    probe: Callable[[], Awaitable[bool]]
+    url: str | None = None
+    policy: RestartPolicy = field(default_factory=RestartPolicy)
+    sweep: Callable[[], object] | None = None
+
+
+Teller = Callable[[str, Tell], None]
+Noter = Callable[["Part"], None]
+
+
+@dataclass(slots=True)
+class Part:
+    """Runs `spec`. `told` hears what the operator should know, `launched` of each new pid."""
+
+    spec: PartSpec
+    log: LogFile
+    told: Teller
+    launched: Noter = lambda _: None
+    clock: Clock = SYSTEM_CLOCK
+    chance: random.Random = field(default_factory=random.Random)
+    situation: Situation = field(default_factory=Situation)
+    _events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
+    _unhandled: int = 0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _child: Child | None = None
+    _runner: asyncio.Task[None] | None = None
+    _helpers: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def state(self) -> State:
+        return self.situation.state
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._child is None else self._child.pid
+
+    def start(self) -> None:
+        """Want it running; returns at once."""
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run(), name=f"part {self.name}")
+            self._help(self._watch(), "probe")
+        self._post(Start())
+
+    def stop(self, *, force: bool = False) -> None:
+        """Want it stopped; returns at once."""
+        if self._runner is not None and not self._runner.done():
+            self._post(Stop(force))
+
+    async def until(self, *states: State) -> State:
+        """Wait until it is in one of `states`, with all that was asked before taken into account."""
+        while self._unhandled or self.situation.state not in states:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.situation.state
+
+    async def close(self) -> None:
+        """Drop the machinery; the process must be stopped already."""
+        tasks = [task for task in (self._runner, *self._helpers) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.log.finish()
+
+    def kill_now(self) -> None:
+        """SIGKILL for the process and its group, at once, whatever the lifecycle says."""
+        if self._child is not None:
+            self._child.kill()
+
+    def _post(self, event: Event) -> None:
+        self._unhandled += 1
+        self._events.put_nowait(event)
+
+    async def _run(self) -> None:
+        while True:
+            event = await self._next_event()
+            time, jitter = self.clock.monotonic(), self.chance.random()
+            self.situation, actions = step(self.situation, event, time, self.spec.policy, jitter)
+            for action in actions:
+                self._act(action)
+            if not isinstance(event, Tick):
+                self._unhandled -= 1
+            self._changed.set()
+
+    async def _next_event(self) -> Event:
+        wake_at = self.situation.wake_at
+        if wake_at is None:
+            return await self._events.get()
+        left = wake_at - self.clock.monotonic()
+        if left > 0:
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(self._events.get(), left)
+        elif not self._events.empty():
+            return self._events.get_nowait()
+        return Tick()
+
+    def _act(self, action: object) -> None:
+        match action:
+            case Tell():
+                self.told(self.name, action)
+            case Launch():
+                self._help(self._launch(), "launch")
+            case Terminate():
+                if self._child is not None:
+                    self._child.ask_to_stop()
+            case Kill():
+                self.kill_now()
+
+    def _help(self, work: Any, name: str) -> None:
+        task = asyncio.create_task(work, name=f"{name} {self.name}")
+        self._helpers.add(task)
+        task.add_done_callback(self._helpers.discard)
+
+    async def _launch(self) -> None:
+        """Start it, capture what it writes, and tell of its end."""
+        try:
+            command = await asyncio.to_thread(self.spec.prepare)
+            self._child = child = await Child.launch(command, self.log.feed)
+        except (BaluarteError, OSError) as error:
+            self._post(NotLaunched(str(error)))
+            return
+        self._post(Launched(child.pid))
+        self.launched(self)
+        code = await child.ended()
+        if self.spec.sweep is not None:
+            await asyncio.to_thread(self.spec.sweep)
+        self._child = None
+        self._post(Exited(code))
+
+    async def _watch(self) -> None:
+        """Ask whether it is ready: often while it starts, seldom afterwards."""
+        while True:
+            asked = self.situation
+            if asked.state in RUNNING and asked.pid is not None:
+                ready = await self.spec.probe()
+                if self.situation.pid == asked.pid:  # else the answer is about an earlier one
+                    self._post(Probed(ready))
+                    await asyncio.sleep(0)
+            await asyncio.sleep(_POLL.get(self.situation.state, _IDLE_POLL))

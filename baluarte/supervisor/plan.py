@@ -1,0 +1,231 @@
+"""What `baluarte up` will do, decided and checked before the first process starts.
+
+Everything that is wrong comes in one list, each with the way out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from baluarte.embedded import ports, processes
+from baluarte.embedded.postgres import DEFAULT_PORT as POSTGRES_PORT
+from baluarte.embedded.valkey import DEFAULT_PORT as VALKEY_PORT
+from baluarte.errors import BaluarteError, Problem
+from baluarte.migrate import LOCATIONS, database_urls
+from chassis import settings
+
+SERVICES = ("users", "ledger", "transactions", "notifications")
+PRINCIPAL = "baluarte"
+"""The name under which we call services ourselves, for set-up."""
+
+DEFAULT_PORTS: Mapping[str, int] = {
+    **settings.DEFAULT_PORTS,
+    "supervisor": 8010,
+    "postgres": POSTGRES_PORT,
+    "valkey": VALKEY_PORT,
+}
+_MAX_REPLICAS = 8  # of one service on one machine: connections to PostgreSQL are counted for it
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line was told."""
+
+    state: Path
+    gateway_port: int | None = None
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    demo: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked plan. `ports` has one entry per part, replicas as `users-2`."""
+
+    state: Path
+    environment: settings.Environment
+    ports: Mapping[str, int]
+    databases: Mapping[str, str]
+    """URLs of the databases outside, by service; the rest lies on the embedded server."""
+    server_url: str | None
+    redis_url: str | None
+    amqp_url: str | None
+    demo: bool
+    passed_on: Mapping[str, str]
+    """Settings of ours in the environment that every process gets as they are."""
+
+    @property
+    def embeds_postgres(self) -> bool:
+        return not self.server_url and any(name not in self.databases for name in self.wanted)
+
+    @property
+    def embeds_valkey(self) -> bool:
+        return self.redis_url is None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The databases that are needed: the bus has none when it runs on RabbitMQ."""
+        return tuple(name for name in LOCATIONS if name != "bus" or self.amqp_url is None)
+
+    def members(self, service: str) -> list[str]:
+        """The parts of a service: itself and its replicas."""
+        return [part for part in self.ports if part == service or _service_of(part) == service]
+
+    def urls(self, service: str) -> list[str]:
+        return [f"http://{ports.LOOPBACK}:{self.ports[part]}" for part in self.members(service)]
+
+
+def _service_of(part: str) -> str:
+    return part.rpartition("-")[0]
+
+
+def make_plan(
+    options: Options,
+    environ: Mapping[str, str],
+    *,
+    port_is_free: Callable[[int], bool] = ports.is_free,
+) -> Plan:
+    """Check everything. Raises `BaluarteError` with all that is wrong."""
+    reader = settings.Reader(environ)
+    environment = reader.get(
+        "BALUARTE_ENVIRONMENT", parse=_environment, default=settings.Environment.DEVELOPMENT
+    )
+    reader.get("BALUARTE_LOG_LEVEL", parse=settings.log_level, default="INFO")
+    server = reader.get("BALUARTE_DATABASE_URL", parse=_database_url, default=None)
+    for service in LOCATIONS:
+        key = f"BALUARTE_{service.upper()}_DATABASE_URL"
+        reader.get(key, parse=_database_url, default=None)
+    redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None)
+    amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None)
+    chosen = _ports(options, reader)
+    problems = [_invalid(problem) for problem in reader.problems]
+    problems += _replica_problems(options.replicas)
+    plan = Plan(
+        state=options.state.absolute(),
+        environment=environment,
+        ports=chosen,
+        databases={} if reader.problems else database_urls(environ),
+        server_url=server,
+        redis_url=redis.reveal() if redis else None,
+        amqp_url=amqp.reveal() if amqp else None,
+        demo=options.demo and environment is not settings.Environment.PRODUCTION,
+        passed_on=_passed_on(environ),
+    )
+    problems += _port_problems(_used_ports(plan), port_is_free)
+    if problems:
+        raise BaluarteError(*problems)
+    return plan
+
+
+def _environment(text: str) -> settings.Environment:
+    try:
+        return settings.Environment(text.lower())
+    except ValueError:
+        names = ", ".join(item.value for item in settings.Environment)
+        raise ValueError(f"is {text!r}; use one of {names}") from None
+
+
+def _database_url(text: str) -> str:
+    return settings.database_url(text).reveal()
+
+
+def _invalid(problem: str) -> Problem:
+    what, _, way_out = problem.partition("; ")
+    return Problem("SETTING_INVALID", what, way_out or "correct it")
+
+
+def _ports(options: Options, reader: settings.Reader) -> dict[str, int]:
+    chosen = {}
+    for part, default in DEFAULT_PORTS.items():
+        chosen[part] = reader.get(f"BALUARTE_{part.upper()}_PORT", parse=_port, default=default)
+    if options.gateway_port is not None:
+        chosen["gateway"] = options.gateway_port
+    for service, count in options.replicas.items():
+        if service in SERVICES:
+            for number in range(2, min(count, _MAX_REPLICAS) + 1):
+                chosen[f"{service}-{number}"] = _another_port(set(chosen.values()))
+    return chosen
+
+
+def _port(text: str) -> int:
+    number = settings.port(text)
+    if number == 0:
+        raise ValueError("is 0; name a port, clients have to find it")
+    return number
+
+
+def _another_port(taken: set[int]) -> int:
+    while (port := ports.free_port()) in taken:
+        pass
+    return port
+
+
+def _replica_problems(replicas: Mapping[str, int]) -> list[Problem]:
+    problems = []
+    for service, count in replicas.items():
+        if service not in SERVICES:
+            problems.append(
+                Problem(
+                    "REPLICAS_INVALID",
+                    f"--replicas {service}={count}: there are no replicas of {service} here",
+                    f"choose among {', '.join(SERVICES)}; several gateways need a load balancer",
+                )
+            )
+        elif not 1 <= count <= _MAX_REPLICAS:
+            problems.append(
+                Problem(
+                    "REPLICAS_INVALID",
+                    f"--replicas {service}={count} is out of range",
+                    f"choose a number between 1 and {_MAX_REPLICAS}",
+                )
+            )
+    return problems
+
+
+def _used_ports(plan: Plan) -> dict[str, int]:
+    unused = set()
+    if not plan.embeds_postgres:
+        unused.add("postgres")
+    if not plan.embeds_valkey:
+        unused.add("valkey")
+    return {part: port for part, port in plan.ports.items() if part not in unused}
+
+
+def _port_problems(used: Mapping[str, int], port_is_free: Callable[[int], bool]) -> list[Problem]:
+    problems = []
+    first: dict[int, str] = {}
+    for part, port in used.items():
+        other = first.setdefault(port, part)
+        if other != part:
+            problems.append(
+                Problem("PORT_TWICE", f"{other} and {part} both have port {port}", _way_out(part))
+            )
+        elif not port_is_free(port):
+            what = f"port {port}, for {part}, is taken by {processes.listener(port)}"
+            problems.append(Problem("PORT_IN_USE", what, f"end that process, or {_way_out(part)}"))
+    return problems
+
+
+def _way_out(part: str) -> str:
+    setting = f"set BALUARTE_{part.upper()}_PORT to a free one"
+    return f"use --port, or {setting}" if part == "gateway" else setting
+
+
+_OURS_ALONE = ("_DATABASE_URL", "_URLS", "_PORT")
+_DECIDED_HERE = {
+    "BALUARTE_AMQP_URL",
+    "BALUARTE_HOST",
+    "BALUARTE_KEYS_DIR",
+    "BALUARTE_REDIS_URL",
+    "BALUARTE_STATE_DIR",
+}
+
+
+def _passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings that are not about addresses: those every process is told by us, and only its own."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith("BALUARTE_")
+        and name not in _DECIDED_HERE
+        and not name.endswith(_OURS_ALONE)
+    }

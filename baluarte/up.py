@@ -1,0 +1,132 @@
+"""`baluarte up`: the composition root of the platform on one machine."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from baluarte import demo, migrate
+from baluarte.embedded.places import Places
+from baluarte.embedded.postgres import end_orphans
+from baluarte.supervisor import api, occupancy
+from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
+from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, make_plan
+from baluarte.supervisor.screen import Screen
+from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked
+from chassis.credentials import generate_keys
+from chassis.errors import CodedError
+
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DEMO_LOADED = "demo-loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """One run of the platform, from an occupied state directory to an empty process table."""
+
+    options: Options
+    environ: Mapping[str, str]
+    screen: Screen
+    modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
+
+    async def run(self, *, fresh: bool = False) -> None:
+        """Bring it up, keep it until asked to stop, take it down.
+
+        Raises `BaluarteError` when it cannot be brought up; nothing runs then either.
+        """
+        began = time.monotonic()
+        request = StopRequest()
+        with occupancy.occupied(self.options.state), asking(request):
+            self._clean(fresh)
+            plan = make_plan(self.options, self.environ)
+            supervisor = Supervisor(plan.state, self.screen.tell)
+            address = occupancy.announce(plan.state, plan.ports["supervisor"])
+            app = api.application(supervisor, address.token)
+            async with aiohttp.ClientSession() as session, api.serving(app, address.port):
+                blueprint = await asyncio.to_thread(draw, plan, session, self.modules)
+
+                async def bring_up() -> None:
+                    await self._bring_up(plan, blueprint, supervisor)
+                    self._welcome(plan, time.monotonic() - began)
+
+                await run_until_asked(supervisor, bring_up, request)
+        self.screen.show("everything is stopped")
+
+    def _clean(self, fresh: bool) -> None:
+        """End what a killed supervisor left, and with `fresh` forget what was kept."""
+        state = self.options.state
+        data = Places(state).known_home("postgres") / "data"
+        ended = end_orphans(data) if data.is_dir() else 0
+        left = occupancy.end_leftovers(state)
+        if ended and "postgres" not in left:
+            left.append("postgres")
+        if left:
+            self.screen.show(f"ended what an earlier start left behind: {', '.join(left)}")
+        if fresh:
+            occupancy.empty(state)
+            self.screen.show(f"starting over in {state}")
+
+    async def _bring_up(self, plan: Plan, blueprint: Blueprint, supervisor: Supervisor) -> None:
+        keys = plan.state / "keys"
+        await asyncio.to_thread(generate_keys, keys, ("gateway", *SERVICES, PRINCIPAL))
+        if blueprint.foundations:
+            await supervisor.start(blueprint.foundations)
+        done = await migrate.migrate_all(blueprint.databases, plan.wanted)
+        for service, outcome in done.items():
+            if outcome.changed:
+                supervisor.say(f"migrated {migrate.describe(service, outcome)}", part="databases")
+        await supervisor.start((*blueprint.services, *blueprint.gateways))
+        if plan.demo:
+            await self._load_demo(plan, supervisor)
+
+    async def _load_demo(self, plan: Plan, supervisor: Supervisor) -> None:
+        """Once in a state directory's life; what is missing after a failure the next start adds."""
+        loaded = plan.state / _DEMO_LOADED
+        if loaded.exists():
+            return
+        urls = {service: plan.urls(service) for service in SERVICES}
+        try:
+            await demo.load(urls, plan.state / "keys")
+        except CodedError as error:
+            text = f"not complete ({error.code}); the next start adds what is missing"
+            supervisor.say(text, "warning", part="demo data")
+            return
+        loaded.touch(mode=0o600)
+        supervisor.say("users, accounts and first transactions loaded", part="demo data")
+
+    def _welcome(self, plan: Plan, seconds: float) -> None:
+        url = f"http://127.0.0.1:{plan.ports['gateway']}"
+        show = self.screen.show
+        show()
+        show(f"Baluarte is ready ({seconds:.1f} s).", "bold green")
+        show(f"  GraphQL    {url}/graphql")
+        for service in SERVICES:
+            show(f"  {service:<10} {', '.join(f'{base}/docs' for base in plan.urls(service))}")
+        show(f"  state      {plan.state}")
+        if plan.demo:
+            show()
+            show(demo.invitation(url))
+        show()
+        show("baluarte status shows the parts, baluarte logs what they say. Ctrl-C stops all.")
+
+
+@contextlib.contextmanager
+def asking(request: StopRequest) -> Iterator[None]:
+    """Hand the signals that end a program to `request`: the first asks, the second insists."""
+    loop = asyncio.get_running_loop()
+    for number in _ENDING_SIGNALS:
+        loop.add_signal_handler(number, request.ask)
+    try:
+        yield
+    finally:
+        for number in _ENDING_SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def run(options: Options, environ: Mapping[str, str], *, fresh: bool, screen: Screen) -> None:
+    """`Up.run` in a loop of its own."""
+    asyncio.run(Up(options, environ, screen).run(fresh=fresh))
