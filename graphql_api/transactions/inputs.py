@@ -31,28 +31,16 @@ class TransferInput:
         return _create(contract.TransactionType.TRANSFER, self, receiverId=receiver)
 
 
-@strawberry.input(description="Money from outside to the signed-in user.")
-class DepositInput:
+@strawberry.input(description="Money from outside to the signed-in user, or back to outside.")
+class CashInput:
     idempotency_key: str = strawberry.field(description=KEY)
     amount: MoneyInput = strawberry.field(description="How much.")
     description: str | None = strawberry.field(default=None, description=TEXT)
     metadata: MetadataObject | None = strawberry.field(default=None, description=METADATA)
 
-    def request(self) -> contract.Create:
+    def request(self, kind: contract.TransactionType) -> contract.Create:
         """Raises: CodedError: INVALID_INPUT, INVALID_AMOUNT, UNSUPPORTED_CURRENCY."""
-        return _create(contract.TransactionType.DEPOSIT, self)
-
-
-@strawberry.input(description="Money from the signed-in user to outside.")
-class WithdrawInput:
-    idempotency_key: str = strawberry.field(description=KEY)
-    amount: MoneyInput = strawberry.field(description="How much.")
-    description: str | None = strawberry.field(default=None, description=TEXT)
-    metadata: MetadataObject | None = strawberry.field(default=None, description=METADATA)
-
-    def request(self) -> contract.Create:
-        """Raises: CodedError: INVALID_INPUT, INVALID_AMOUNT, UNSUPPORTED_CURRENCY."""
-        return _create(contract.TransactionType.WITHDRAWAL, self)
+        return _create(kind, self)
 
 
 @strawberry.input(description="Taking a completed transaction back. For staff.")
@@ -74,7 +62,7 @@ class ReverseInput:
 
 
 def _create(
-    kind: contract.TransactionType, given: TransferInput | DepositInput | WithdrawInput, **more: Any
+    kind: contract.TransactionType, given: TransferInput | CashInput, **more: Any
 ) -> contract.Create:
     fields = {
         "idempotencyKey": given.idempotency_key,

@@ -7,12 +7,7 @@ import strawberry
 from chassis import codes
 from graphql_api.context import Info
 from graphql_api.fields import mutation
-from graphql_api.transactions.inputs import (
-    DepositInput,
-    ReverseInput,
-    TransferInput,
-    WithdrawInput,
-)
+from graphql_api.transactions.inputs import CashInput, ReverseInput, TransferInput
 from graphql_api.transactions.types import Transaction
 from services.transactions import contract
 
@@ -48,11 +43,11 @@ class TransactionMutations:
         self,
         info: Info,
         input: Annotated[  # noqa: A002 - the name that clients write
-            DepositInput, strawberry.argument(description="How much, and the key.")
+            CashInput, strawberry.argument(description="How much, and the key.")
         ],
     ) -> Transaction | None:
         info.context.require_user()
-        return await _create(info, input.request())
+        return await _create(info, input.request(contract.TransactionType.DEPOSIT))
 
     @mutation(
         description="Pay money out to outside: a demonstration rail, capped, off in production."
@@ -62,11 +57,11 @@ class TransactionMutations:
         self,
         info: Info,
         input: Annotated[  # noqa: A002 - the name that clients write
-            WithdrawInput, strawberry.argument(description="How much, and the key.")
+            CashInput, strawberry.argument(description="How much, and the key.")
         ],
     ) -> Transaction | None:
         info.context.require_user()
-        return await _create(info, input.request())
+        return await _create(info, input.request(contract.TransactionType.WITHDRAWAL))
 
     @mutation(
         description=(
