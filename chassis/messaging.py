@@ -86,7 +86,7 @@ class InboxMetrics:
             "inbox_failures_total", "Messages not handled, to be tried again", type=(), code=()
         )
         self._parks = metrics.counter(
-            "inbox_parked_total", "Messages set aside for staff", type=(), code=()
+            "inbox_parks_total", "Messages set aside for staff", type=(), code=()
         )
         self._pending = metrics.gauge("inbox_pending", "Messages that wait to be handled")
         self._parked = metrics.gauge("inbox_parked", "Messages that wait for staff")
