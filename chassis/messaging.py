@@ -89,7 +89,7 @@ class InboxMetrics:
             "inbox_parks_total", "Messages set aside for staff", type=(), code=()
         )
         self._pending = metrics.gauge("inbox_pending", "Messages that wait to be handled")
-        self._parked = metrics.gauge("inbox_parked", "Messages that wait for staff")
+        self._parked = metrics.gauge("inbox_parked_messages", "Messages that wait for staff")
         self._oldest = metrics.gauge("inbox_oldest_age_seconds", "Age of the oldest open message")
 
     def handled(self, type_: str, seconds: float) -> None:
