@@ -30,6 +30,9 @@ from services.users.contract import JWKS, GetJwks
 
 TOPICS = (messages.USER_EVENTS,)
 
+POOL_SIZE = 16
+"""Connections: two batches being taken over, four being settled, the workers' seven, and some reads."""
+
 KEYS_TIMEOUT = 2.0
 """Seconds to get the public keys of the users service; the last good ones serve meanwhile."""
 
@@ -121,6 +124,8 @@ def _keys_from(users: ServiceClient) -> FetchKeys:
 def _open_database(common: Settings, registry: Registry) -> AsyncEngine:
     if common.database_url is None:
         raise ValueError("the transactions service needs its database")
-    engine = create_engine(common.database_url.reveal(), application_name=SERVICE)
+    engine = create_engine(
+        common.database_url.reveal(), application_name=SERVICE, pool_size=POOL_SIZE
+    )
     registry.register("postgres", ping=lambda: ping(engine), close=engine.dispose)
     return engine
