@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -12,13 +13,13 @@ from chassis.database import create_engine
 from chassis.metrics import Metrics
 from services.users.accounts import Accounts
 from services.users.keys import KeyRing
-from services.users.passwords import HashingOptions, Passwords
+from services.users.passwords import Passwords
 from services.users.sealing import Seal
 from services.users.sessions import SessionMetrics, Sessions
 from tests.conftest import CreateDatabase
+from tests.services.users.running import CHEAP, Users, running_users
 
 SECRET = b"a secret of thirty-two bytes or more"
-CHEAP = HashingOptions(memory_kib=8, passes=1, max_waiting=64)
 
 
 @cache
@@ -61,3 +62,10 @@ async def keys(engine: AsyncEngine) -> KeyRing:
 async def sessions(engine: AsyncEngine, passwords: Passwords, keys: KeyRing) -> Sessions:
     """The session operations, with no ledger to tell."""
     return Sessions(engine, passwords, keys, Accounts(None), SessionMetrics(Metrics()))
+
+
+@pytest.fixture
+async def users(database_url: str, tmp_path: Path) -> AsyncIterator[Users]:
+    """The users service on a port, with no cache and no ledger."""
+    async with running_users(database_url, tmp_path, one_key) as running:
+        yield running
