@@ -87,6 +87,7 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who is trusted to name a client is a setting of the gateway's own
         backlog=BACKLOG,
         limit_concurrency=CONCURRENCY,
         timeout_keep_alive=75,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chassis.app import create_app
+from chassis.cache import open_redis
 from chassis.client import ServiceClient, open_session
 from chassis.context import Call
 from chassis.credentials import Credentials
@@ -34,7 +34,6 @@ from graphql_api.security.rate_limit import (
     LocalStore,
     Store,
     ValkeyStore,
-    open_valkey,
 )
 from graphql_api.settings import PEERS, GatewaySettings
 from graphql_api.telemetry import Telemetry
@@ -158,7 +157,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
         registry.register(peer, ping=client.ping, required=False)
     downstream = over(**clients)
     tokens = AccessTokens(
-        keys_from(downstream), file=shared.state_dir / "gateway" / "access-token-keys.json"
+        keys_from(downstream), file=shared.state_dir / f"{SERVICE}-user-keys.json"
     )
     app = build(
         Parts(
@@ -187,7 +186,7 @@ def keys_from(downstream: Downstream) -> Callable[[], Awaitable[KeySet]]:
 def _valkey(shared: Settings, registry: Registry) -> Store | None:
     if shared.redis_url is None:
         return None
-    client: Redis = open_valkey(shared.redis_url.reveal())
+    client = open_redis(shared.redis_url)
 
     async def ping() -> None:
         await client.ping()

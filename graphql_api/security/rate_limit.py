@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -14,9 +14,6 @@ from graphql_api.security.windows import Decision, Window, decide
 
 MAX_CLIENTS = 50_000
 """Most clients counted in this process; the least recently seen is forgotten first."""
-
-VALKEY_TIMEOUT = 0.05
-"""Seconds that Valkey may take before this process decides alone."""
 
 AWAY_SECONDS = 1.0
 """Seconds for which Valkey is not asked again after it failed, so that requests do not queue for it."""
@@ -137,21 +134,7 @@ class FallbackStore:
         return await self._second.take(key, window)
 
 
-Take = Callable[[str, Window], Awaitable[Decision]]
-
-
 def client_key(kind: str, identity: str) -> str:
     """The key of a client's count: hashed, so that no address and no e-mail lies in the store."""
     digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16, person=b"rate")
     return f"{kind}:{digest.hexdigest()}"
-
-
-def open_valkey(url: str) -> Redis:
-    """A client for rate limits: a limit must not cost more than it saves, so it never waits for long."""
-    client: Redis = Redis.from_url(
-        url,
-        socket_timeout=VALKEY_TIMEOUT,
-        socket_connect_timeout=VALKEY_TIMEOUT,
-        max_connections=64,
-    )
-    return client
