@@ -65,15 +65,24 @@ class Plain:
     STATEMENTS = (
         locks.ACCOUNTS_BY_ID,
         "SELECT * FROM ledger_transfers WHERE id = $1",
-        "INSERT INTO ledger_transfers (id, kind, debit, credit, amount, currency, status)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        "INSERT INTO entries (transfer_id, leg, account_id, amount, balance_after, account_version)"
-        " VALUES ($1, 1, $2, $3, $4, $5), ($1, 2, $6, $7, $8, $9)",
-        "UPDATE accounts SET balance = now.balance, version = now.version, updated_at = now()"
-        " FROM (VALUES ($1::uuid, $2::bigint, $3::bigint), ($4, $5, $6)) AS now (id, balance, version)"
-        " WHERE accounts.id = now.id",
-        "INSERT INTO outbox (topic, key, payload)"
-        " VALUES ('user-events', $1, $2), ('user-events', $3, $4)",
+        """
+        INSERT INTO ledger_transfers (id, kind, debit, credit, amount, currency, status)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        """
+        INSERT INTO entries (transfer_id, leg, account_id, amount, balance_after, account_version)
+        VALUES ($1, 1, $2, $3, $4, $5), ($1, 2, $6, $7, $8, $9)
+        """,
+        """
+        UPDATE accounts SET balance = now.balance, version = now.version, updated_at = now()
+        FROM (VALUES ($1::uuid, $2::bigint, $3::bigint), ($4, $5, $6))
+            AS now (id, balance, version)
+        WHERE accounts.id = now.id
+        """,
+        """
+        INSERT INTO outbox (topic, key, payload)
+        VALUES ('user-events', $1, $2), ('user-events', $3, $4)
+        """,
     )
 
     def __init__(self, connections: list[Any], statements: list[list[Any]]) -> None:
@@ -223,7 +232,8 @@ async def prepare(pool: Any) -> list[UUID]:
 async def measure(url: str, seconds: float, rounds: int) -> list[Row]:
     rows: list[Row] = []
     seeds = count()  # one per run: every id is new
-    async with asyncpg.create_pool(url, min_size=POOL, max_size=POOL) as pool:
+    made = asyncpg.create_pool(url, min_size=POOL, max_size=POOL)  # type: ignore[no-untyped-call]
+    async with made as pool:
         accounts = await prepare(pool)
         for workload, draw in workloads(accounts).items():
             for in_flight in (32, 256):
@@ -255,7 +265,10 @@ async def check(pool: Any) -> None:
 
 
 def report(rows: list[Row]) -> Iterator[str]:
-    yield f"{'workload':<12} {'in flight':>9} {'':<13} {'postings/s':>10} {'p99 ms':>8} {'CPU µs*':>8} {'ratio':>6}"
+    yield (
+        f"{'workload':<12} {'in flight':>9} {'':<13} {'postings/s':>10} "
+        f"{'p99 ms':>8} {'CPU µs*':>8} {'ratio':>6}"
+    )
     for plain, group in zip(rows[::2], rows[1::2], strict=True):
         for row in (plain, group):
             ratio = "" if row is plain else f"{group.per_second / plain.per_second:.1f}"

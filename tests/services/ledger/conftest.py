@@ -151,13 +151,13 @@ def transfer(
     credit: UUID,
     amount: int,
     *,
-    id: UUID | None = None,
+    transfer_id: UUID | None = None,
     kind: PostingKind = PostingKind.TRANSFER,
     currency: str = "BRL",
     reverses: UUID | None = None,
 ) -> Posting:
     return Posting(
-        transfer_id=id or uuid4(),
+        transfer_id=transfer_id or uuid4(),
         kind=kind,
         debit=debit,
         credit=credit,
@@ -167,12 +167,12 @@ def transfer(
     )
 
 
-def reversal(of: Posting, *, id: UUID | None = None) -> Posting:
+def reversal(of: Posting, *, transfer_id: UUID | None = None) -> Posting:
     return transfer(
         of.credit,
         of.debit,
         of.amount,
-        id=id,
+        transfer_id=transfer_id,
         kind=PostingKind.REVERSAL,
         currency=of.currency,
         reverses=of.transfer_id,
@@ -184,7 +184,7 @@ def tombstone(of: Posting) -> Posting:
         of.debit,
         of.credit,
         of.amount,
-        id=of.transfer_id,
+        transfer_id=of.transfer_id,
         kind=PostingKind.TOMBSTONE,
         currency=of.currency,
     )
@@ -196,13 +196,13 @@ def hold(
     credit: UUID,
     amount: int,
     *,
-    id: UUID | None = None,
+    transfer_id: UUID | None = None,
     expires_in: float = 3600,
     currency: str = "BRL",
 ) -> HoldCommand:
     return HoldCommand(
         action=action,
-        transfer_id=id or uuid4(),
+        transfer_id=transfer_id or uuid4(),
         debit=debit,
         credit=credit,
         amount=amount,

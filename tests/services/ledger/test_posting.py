@@ -70,7 +70,7 @@ async def test_the_same_id_with_other_fields_is_refused(
     answer = await bank.post(first)
     fields: dict[str, object] = {"debit": alice, "credit": bob, "amount": 300} | change
 
-    result = await bank.post(transfer(id=first.transfer_id, **fields))  # type: ignore[arg-type]
+    result = await bank.post(transfer(transfer_id=first.transfer_id, **fields))  # type: ignore[arg-type]
 
     assert (result.posted, result.error) == (None, "TRANSFER_MISMATCH")
     assert await bank.post(first) == answer
@@ -154,7 +154,7 @@ async def test_currencies_do_not_mix(bank: Bank) -> None:
         ({"reverses": uuid4()}, "INVALID_INPUT"),
         ({"kind": PostingKind.REVERSAL}, "INVALID_INPUT"),
         (
-            {"kind": PostingKind.REVERSAL, "id": UUID(int=5), "reverses": UUID(int=5)},
+            {"kind": PostingKind.REVERSAL, "transfer_id": UUID(int=5), "reverses": UUID(int=5)},
             "INVALID_INPUT",
         ),
     ],
@@ -200,7 +200,7 @@ async def test_one_id_twice_in_a_batch_posts_once(bank: Bank) -> None:
     """In one batch too, the same fields get the same answer and other fields TRANSFER_MISMATCH."""
     alice, bob = await bank.open(100), await bank.open()
     wish = transfer(alice, bob, 60)
-    other = transfer(alice, bob, 59, id=wish.transfer_id)
+    other = transfer(alice, bob, 59, transfer_id=wish.transfer_id)
 
     first, second, third = await bank.post_all([wish, wish, other])
 
@@ -258,7 +258,7 @@ async def test_a_tombstone_needs_no_account_and_matches_fields(bank: Bank) -> No
     wish = transfer(uuid4(), uuid4(), 60)
     await bank.post(tombstone(wish))
 
-    other = await bank.post(transfer(wish.debit, wish.credit, 61, id=wish.transfer_id))
+    other = await bank.post(transfer(wish.debit, wish.credit, 61, transfer_id=wish.transfer_id))
 
     assert other.error == "TRANSFER_MISMATCH"
 
@@ -268,7 +268,7 @@ async def test_a_tombstone_refuses_a_reversal_too(bank: Bank) -> None:
     alice, bob = await bank.open(100), await bank.open()
     wish = transfer(alice, bob, 60)
     await bank.post(wish)
-    late = reversal(wish, id=reversal_id_of(wish.transfer_id))
+    late = reversal(wish, transfer_id=reversal_id_of(wish.transfer_id))
     await bank.post(tombstone(late))
 
     assert outcome(await bank.post(late)).reason is FailureReason.TRANSFER_ABANDONED
@@ -323,7 +323,7 @@ async def test_a_reversal_with_other_legs_is_refused_and_not_remembered(bank: Ba
     await bank.post(wish)
     right = reversal(wish)
     wrong = transfer(
-        carol, alice, 60, id=right.transfer_id, kind=right.kind, reverses=right.reverses
+        carol, alice, 60, transfer_id=right.transfer_id, kind=right.kind, reverses=right.reverses
     )
 
     assert (await bank.post(wrong)).error == "TRANSFER_MISMATCH"
