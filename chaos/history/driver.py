@@ -12,6 +12,7 @@ import asyncio
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ from chaos.history.events import (
 )
 from chaos.history.workload import Mix, Workload
 
+NOT_SEEN: Final = 6
+"""Times that the platform says "not seen yet" of a key before nobody asks any more: with the pauses in
+between some seconds, in which a request that was still on its way has arrived or died."""
 FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.REVERSED})
 
 
@@ -48,9 +52,10 @@ class DriveConfig:
         funds: each customer's first deposit, minor units.
         max_amount: the largest single amount; near `funds`, some transfers fail for want of funds.
         repeat: share of answered operations whose key is sent once more, as a double click would.
-        believe: share of refusals worth a retry after which a client goes away instead, so that check
-            5 can hold the platform to its word that nothing happened.
-        max_attempts: times that one key is sent while its outcome is unknown.
+        believe: share of operations whose client goes away at a refusal that is worth a retry, so
+            that check 5 can hold the platform to its word that nothing happened.
+        max_attempts: times that one key is sent while it has no definite outcome. With the backoff
+            some 20 s, which outlasts the restart of a service and the recovery of a database.
         backoff_base, backoff_cap: full jitter between attempts, seconds.
         resolve_seconds: how long the open keys are looked up after the last operation.
         read_every: seconds between two samples of all accounts.
@@ -66,7 +71,7 @@ class DriveConfig:
     mix: Mix = field(default_factory=Mix)
     repeat: float = 0.05
     believe: float = 0.25
-    max_attempts: int = 12
+    max_attempts: int = 20
     backoff_base: float = 0.05
     backoff_cap: float = 2.0
     resolve_seconds: float = 60.0
@@ -195,6 +200,7 @@ class _Driver:
         self.attempts = dict.fromkeys(Kind, 0)
         self.reads = 0
         self.open: dict[str, Party] = {}
+        self._not_seen: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Fund, work, resolve."""
@@ -231,17 +237,18 @@ class _Driver:
 
     async def _insist(self, process: int, command: Command) -> None:
         """Send a command until its outcome is definite or the attempts are used up."""
+        # Decided once: a client that may leave at every refusal would leave during any outage.
+        trusting = self._jitter.random() < self._config.believe
+        unknown = False
         for attempt in range(self._config.max_attempts):
             outcome = await self._attempt(process, command)
-            if not outcome.retry or self._believes(outcome):
+            unknown = unknown or outcome.kind is Kind.INFO
+            # A refusal says nothing of an earlier attempt whose outcome is unknown.
+            if not outcome.retry or (trusting and not unknown):
                 break
             await self._sleep(self._pause(attempt, outcome.retry_after))
         if not outcome.retry and self._jitter.random() < self._config.repeat:
             await self._attempt(process, command)
-
-    def _believes(self, outcome: Outcome) -> bool:
-        """Whether this client takes a refusal's word for it, rather than trying again."""
-        return outcome.kind is Kind.FAIL and self._jitter.random() < self._config.believe
 
     async def _attempt(self, process: int, command: Command) -> Outcome:
         self._writer.invoke(process, command.op, command.key, command.request)
@@ -255,11 +262,12 @@ class _Driver:
         """Look up every open key until it is final, or until the time for that is over."""
         deadline = self._clock() + int(self._config.resolve_seconds * 1e9)
         for round_number in range(self._config.max_attempts):
-            if not self.open or self._clock() >= deadline:
+            asked = [item for item in self.open.items() if self._not_seen[item[0]] < NOT_SEEN]
+            if not asked or self._clock() >= deadline:
                 return
             if round_number:
                 await self._sleep(self._pause(round_number, None))
-            keys = iter(list(self.open.items()))
+            keys = iter(asked)
             async with asyncio.TaskGroup() as group:
                 for process in range(self._config.in_flight):
                     group.create_task(self._look_up(process, keys))
@@ -268,6 +276,8 @@ class _Driver:
         for key, party in keys:
             self._writer.invoke(process, Op.FIND, key, Request(user=party.user))
             outcome = await self._client.find(party, key)
+            if outcome.kind is Kind.OK and outcome.answer.transfer is None:
+                self._not_seen[key] += 1
             self._note(process, Op.FIND, key, party, outcome)
 
     def _note(self, process: int, op: Op, key: str, party: Party, outcome: Outcome) -> None:

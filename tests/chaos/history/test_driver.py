@@ -10,7 +10,7 @@ import pytest
 
 from chaos.history.case import Kind, Operation, pair
 from chaos.history.client import Command, Outcome, Parties, Party, SampleError
-from chaos.history.driver import DriveConfig, Progress, drive
+from chaos.history.driver import NOT_SEEN, DriveConfig, Progress, drive
 from chaos.history.events import Answer, Baseline, Op, Sample, Status, read_history
 from chaos.history.workload import Mix, Workload
 from tests.chaos.history.model_bank import SMALL, ModelBank, ModelClient, Weather, live
@@ -146,6 +146,29 @@ async def test_an_unknown_outcome_is_never_taken_for_an_answer(tmp_path: Path) -
     await drive(replace(ONE, believe=1), client, tmp_path / "h.jsonl", sleep=no_pause)
 
     assert set(Counter(client.keys).values()) == {ONE.max_attempts}
+
+
+async def test_a_refusal_after_an_unknown_attempt_is_not_the_last_word(tmp_path: Path) -> None:
+    """The earlier attempt may have been carried out, so the key is sent until that is known."""
+    refused = Outcome(Kind.FAIL, Answer(code="UNAVAILABLE"), retry=True)
+    client = Script(DONE, DONE, UNKNOWN, refused, DONE)
+
+    run = await drive(replace(ONE, believe=1), client, tmp_path / "h.jsonl", sleep=no_pause)
+
+    assert Counter(client.keys)[client.keys[-1]] == 3
+    assert run.unresolved == 0
+
+
+async def test_nobody_asks_for_ever_after_a_key_that_is_not_seen(tmp_path: Path) -> None:
+    """A request that never arrived is given up after a while, and counted."""
+    client = Script(DONE, DONE, UNKNOWN, found=Outcome(Kind.OK, Answer()))
+    config = replace(ONE, max_attempts=50)
+
+    run = await drive(config, client, tmp_path / "h.jsonl", sleep=no_pause)
+
+    finds = [op for op in operations(run.path) if op.op is Op.FIND]
+    assert len(finds) == NOT_SEEN
+    assert run.unresolved == 1
 
 
 async def test_the_platforms_wait_is_respected(tmp_path: Path) -> None:
