@@ -130,5 +130,6 @@ class ScriptedCall(Generic[T]):
         if self._clock is not None and self.takes:
             await self._clock.sleep(self.takes)
         if isinstance(outcome, BaseException):
-            raise outcome
+            # The script holds the error: without this each raising would add to its traceback.
+            raise outcome.with_traceback(None)
         return outcome
