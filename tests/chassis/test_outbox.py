@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -21,7 +22,10 @@ from chassis.pacing import Backoff
 from tests.chassis.events import event, numbers
 from tests.conftest import CreateDatabase
 from tests.servers import PostgresServer, database_names
-from tests.waiting import eventually
+from tests.waiting import eventually as wait_for
+
+# Generous: the machine may be running several suites at once, in a loop that checks itself.
+eventually = partial(wait_for, timeout=30)
 
 QUICK = RelayOptions(poll_min=0.001, poll_max=0.01, backoff=Backoff(0.001, 0.01))
 
