@@ -1,4 +1,8 @@
-"""The transactions process: its parts, put together."""
+"""The transactions process: its parts, put together.
+
+`intake` and `through` are the seams for a service that breaks its promises on purpose, for tests that
+must notice: without idempotency, or with guesses in place of the ledger's answers. No setting reaches them.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -36,6 +40,9 @@ POOL_SIZE = 16
 KEYS_TIMEOUT = 2.0
 """Seconds to get the public keys of the users service; the last good ones serve meanwhile."""
 
+MakeIntake = Callable[[AsyncEngine], TakesTransactions]
+WrapLedger = Callable[[LedgerPort], LedgerPort]
+
 
 def build(
     settings: TransactionsSettings,
@@ -44,7 +51,7 @@ def build(
     ledger: LedgerPort,
     tokens: AccessTokens,
     registry: Registry,
-    intake: Callable[[AsyncEngine], TakesTransactions] = Intake,
+    intake: MakeIntake = Intake,
 ) -> Starlette:
     """The app on the given bus and ledger, which `registry` knows already.
 
@@ -78,8 +85,17 @@ def build(
     )
 
 
-async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
+async def compose(
+    environ: Mapping[str, str],
+    *,
+    intake: MakeIntake = Intake,
+    through: WrapLedger = lambda ledger: ledger,
+) -> tuple[Starlette, Settings]:
     """The app and its settings, from the environment.
+
+    Args:
+        intake: as for `build`.
+        through: wraps the way to the ledger.
 
     Raises:
         SettingsError: the environment is not right.
@@ -100,9 +116,10 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
     app = build(
         settings,
         bus=bus,
-        ledger=HttpLedger(ledger),
+        ledger=through(HttpLedger(ledger)),
         tokens=AccessTokens(_keys_from(users), file=common.state_dir / f"{SERVICE}-user-keys.json"),
         registry=registry,
+        intake=intake,
     )
     return app, common
 

@@ -92,10 +92,13 @@ transactions = Table(
     CheckConstraint(
         "(status = 'PENDING') = (next_attempt_at IS NOT NULL)", name="transactions_next_attempt_at"
     ),
-    # Every row is updated once or twice in its life, soon after its birth.
+    # Every row is updated once or twice in its life, soon after its birth. Vacuumed often, since
+    # statements are read from indexes alone only where the table is known to be visible.
     postgresql_with={
         "autovacuum_vacuum_scale_factor": "0.02",
         "autovacuum_vacuum_threshold": "5000",
+        "autovacuum_vacuum_insert_scale_factor": "0.02",
+        "autovacuum_vacuum_insert_threshold": "5000",
     },
 )
 

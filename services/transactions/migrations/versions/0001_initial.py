@@ -65,7 +65,9 @@ CREATE TABLE transactions (
         CHECK ((status = 'PENDING') = (next_attempt_at IS NOT NULL))
 ) WITH (
     autovacuum_vacuum_scale_factor = 0.02,
-    autovacuum_vacuum_threshold = 5000
+    autovacuum_vacuum_threshold = 5000,
+    autovacuum_vacuum_insert_scale_factor = 0.02,
+    autovacuum_vacuum_insert_threshold = 5000
 )
 """
 
