@@ -252,7 +252,7 @@ def test_a_total_outage_is_amplified_by_less_than_a_fifth(clock: FakeClock) -> N
 
 
 async def test_many_calls_share_one_policy_and_none_loses_a_failure(clock: FakeClock) -> None:
-    """A hundred concurrent calls each get their own outcome and their own attempts."""
+    """Thirty concurrent calls each get their own outcome and their own attempts."""
     retry = make(clock, attempts=3)
 
     async def flaky(number: int, state: dict[int, int]) -> int:
@@ -263,7 +263,7 @@ async def test_many_calls_share_one_policy_and_none_loses_a_failure(clock: FakeC
         return number
 
     state: dict[int, int] = {}
-    tasks = [asyncio.create_task(retry.call(flaky, n, state)) for n in range(100)]
+    tasks = [asyncio.create_task(retry.call(flaky, n, state)) for n in range(30)]
     await clock.advance(60)
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     for number, outcome in enumerate(outcomes):
