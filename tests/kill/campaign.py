@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class Plan:
         victim: a part of the platform, or None.
         kills: shares of the operations after which the victim is killed.
         modules: alternative composition roots by process (mutants).
+        before: done to the platform before the first operation.
     """
 
     victim: str | None
@@ -36,6 +37,7 @@ class Plan:
     seed: int = 1
     modules: Mapping[str, str] | None = None
     environ: Mapping[str, str] | None = None
+    before: Callable[[Platform], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ async def campaign(plan: Plan) -> Result:
 async def run_on(running: Platform, plan: Plan) -> Result:
     """The campaign on a platform that is up."""
     config = DriveConfig(operations=plan.operations, in_flight=plan.in_flight, seed=plan.seed)
+    if plan.before is not None:
+        await plan.before(running)
     killer = _Killer(running, plan)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.jsonl"
@@ -108,6 +112,7 @@ class _Killer:
 
     async def _kill(self) -> None:
         assert self._plan.victim is not None
+        await self._running.ready()  # a kill of what is down already would prove nothing
         await self._running.kill(self._plan.victim)
         self.kills += 1
 

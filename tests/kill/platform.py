@@ -19,7 +19,9 @@ import aiohttp
 
 from baluarte.demo import PASSWORD, USERS
 from baluarte.embedded import processes
+from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port
+from baluarte.embedded.postgres import EmbeddedPostgres
 from baluarte.migrate import HOUSES, database_name, with_database
 from baluarte.supervisor.plan import DEFAULT_PORTS
 from chaos.history.snapshot import Urls
@@ -63,6 +65,15 @@ class Platform:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports['gateway']}"
+
+    @property
+    def server_url(self) -> str:
+        """Of the embedded PostgreSQL, as a role that may do everything."""
+        return EmbeddedPostgres(Places(self.state), self.ports["postgres"]).url
+
+    def database(self, service: str) -> str:
+        """The name of a service's database."""
+        return database_name(service)
 
     def base(self, part: str) -> str:
         return f"http://127.0.0.1:{self.ports[part]}"
@@ -187,9 +198,6 @@ async def _until_ready(process: asyncio.subprocess.Process, output: Path) -> Non
 
 
 def _urls(state: Path, ports: Mapping[str, int]) -> Urls:
-    from baluarte.embedded.places import Places
-    from baluarte.embedded.postgres import EmbeddedPostgres
-
     server = EmbeddedPostgres(Places(state), ports["postgres"]).url
     return Urls(
         **{
