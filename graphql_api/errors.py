@@ -39,7 +39,7 @@ def coded(error: BaseException | None) -> CodedError | None:
     if isinstance(error, CodedError):
         return error
     if isinstance(error, Rejected):
-        return codes.UNAVAILABLE.error(retry_after=error.retry_after)
+        return codes.UNAVAILABLE.error(retry_after=error.retry_after, service=error.source)
     if isinstance(error, DeadlineExceeded | TimeoutError):
         return codes.DEADLINE_EXCEEDED.error()
     return None

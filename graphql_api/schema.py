@@ -4,6 +4,7 @@
 `python -m graphql_api.schema`.
 """
 
+from functools import cache
 from pathlib import Path
 
 import strawberry
@@ -51,8 +52,9 @@ SINGLE_MUTATIONS = CREDENTIAL_MUTATIONS | MONEY_MUTATIONS
 """Mutations of which an operation may have one in all."""
 
 
+@cache
 def build_schema() -> strawberry.Schema:
-    """A fresh schema; building takes some ten milliseconds and is done once per process."""
+    """The schema: immutable, so one serves the whole process; building takes some ten milliseconds."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,

@@ -145,8 +145,6 @@ class Documents:
             if isinstance(node, OperationDefinitionNode):
                 name = node.name.value if node.name else None
                 operations[name or ""] = Operation(name, node.operation, shapes[name or ""])
-        if not operations:
-            raise codes.INVALID_INPUT.error("The document has no operation.", field="query")
         weight = len(source) * 4 + (ast.token_count or 0) * BYTES_PER_TOKEN
         return Document(ast, operations, weight)
 

@@ -1,5 +1,6 @@
 """The gateway under test, in process, and a client that speaks ASGI to it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -155,7 +156,7 @@ class Gateway:
 
         async def receive() -> dict[str, Any]:
             if not chunks:
-                return {"type": "http.disconnect"}
+                await asyncio.Event().wait()  # the client stays for the answer
             return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
 
         async def send(message: Any) -> None:
