@@ -7,7 +7,6 @@ is completed by the next one.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -15,6 +14,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
+from baluarte.demo_data import PASSWORD, TRANSACTIONS, USERS, DemoTransaction, DemoUser
 from chassis import codes
 from chassis.client import ServiceClient, open_session
 from chassis.context import Call
@@ -29,70 +29,10 @@ Req = TypeVar("Req", bound=msgspec.Struct)
 Res = TypeVar("Res", bound=msgspec.Struct)
 
 PRINCIPAL = "baluarte"
-PASSWORD = "baluarte-demo"  # noqa: S105 - printed for everybody, never used in production
-_DOMAIN = "baluarte.example"  # a reserved name: no mail can ever go there
 
 _STEP_SECONDS = 30.0  # for one step with its repetitions
 _CALL_SECONDS = 5.0
 _PAUSE = 0.2  # between repetitions, and between looks at a pending transaction
-
-
-@dataclass(frozen=True, slots=True)
-class DemoUser:
-    key: str
-    name: str
-    role: users.Role
-    banking_details: users.BankingDetails | None = None
-
-    @property
-    def email(self) -> str:
-        return f"{self.key}@{_DOMAIN}"
-
-
-@dataclass(frozen=True, slots=True)
-class DemoTransaction:
-    """A deposit to, or a transfer from, `user`; the key also is its idempotency key."""
-
-    key: str
-    user: str
-    amount: int
-    description: str
-    receiver: str | None = None
-
-
-def _account(number: str) -> users.BankingDetails:
-    return users.BankingDetails(
-        agency="0001", account_number=number, account_type=users.AccountType.CHECKING
-    )
-
-
-USERS = (
-    DemoUser("ana", "Ana Lima", users.Role.CUSTOMER, _account("100001-4")),
-    DemoUser("bruno", "Bruno Costa", users.Role.CUSTOMER, _account("100002-2")),
-    DemoUser("carla", "Carla Souza", users.Role.CUSTOMER, _account("100003-0")),
-    DemoUser("support", "Sofia Support", users.Role.SUPPORT),
-    DemoUser("admin", "Adriano Admin", users.Role.ADMIN),
-)
-TRANSACTIONS = (
-    DemoTransaction("demo-deposit-ana", "ana", 500_000, "Salary"),
-    DemoTransaction("demo-deposit-bruno", "bruno", 120_000, "Savings"),
-    DemoTransaction("demo-rent", "ana", 180_000, "Rent", receiver="bruno"),
-    DemoTransaction("demo-lunch", "bruno", 4_550, "Lunch", receiver="ana"),
-    DemoTransaction("demo-gift", "ana", 25_000, "Birthday gift", receiver="carla"),
-)
-
-
-def invitation(url: str) -> str:
-    """How to sign in and what to ask, for a newcomer to paste."""
-    ana, admin = USERS[0], USERS[4]
-    return f"""\
-Sign in as {ana.email} (staff: {admin.email}), password {PASSWORD}. In {url}/graphql:
-
-  mutation {{ login(input: {{email: "{ana.email}", password: "{PASSWORD}"}}) {{ accessToken }} }}
-
-then, with the header  Authorization: Bearer <accessToken>
-
-  {{ me {{ name account {{ balance {{ amount currency }} }} }} }}"""
 
 
 async def load(urls: Mapping[str, Sequence[str]], keys: Path) -> None:
@@ -104,10 +44,11 @@ async def load(urls: Mapping[str, Sequence[str]], keys: Path) -> None:
     async with open_session() as session:
         loader = _Loader(urls, credentials, session)
         ids = {user.key: await loader.user(user) for user in USERS}
+        emails = {user.key: user.email for user in USERS}
         tokens: dict[str, str] = {}
         for transaction in TRANSACTIONS:
             if transaction.user not in tokens:
-                tokens[transaction.user] = await loader.token(f"{transaction.user}@{_DOMAIN}")
+                tokens[transaction.user] = await loader.token(emails[transaction.user])
             await loader.transaction(transaction, ids, tokens[transaction.user])
 
 
@@ -131,8 +72,8 @@ class _Loader:
             email=user.email,
             password=PASSWORD,
             name=user.name,
-            role=user.role,
-            banking_details=user.banking_details,
+            role=users.Role(user.role),
+            banking_details=_banking_details(user.account_number),
         )
         answer = await _persist(self._users, users.SEED_USER, request)
         return answer.user.id
@@ -162,6 +103,14 @@ class _Loader:
                 if answer.transaction.status is not transactions.TransactionStatus.PENDING:
                     return
                 await asyncio.sleep(_PAUSE)
+
+
+def _banking_details(number: str | None) -> users.BankingDetails | None:
+    if number is None:
+        return None
+    return users.BankingDetails(
+        agency="0001", account_number=number, account_type=users.AccountType.CHECKING
+    )
 
 
 async def _persist(

@@ -25,7 +25,6 @@ from asyncpg.exceptions import (
     InsufficientPrivilegeError,
     InvalidCatalogNameError,
     PostgresError,
-    UndefinedTableError,
     UniqueViolationError,
 )
 
@@ -135,9 +134,9 @@ async def migrate(url: str, location: Path | str) -> Migrated:
 async def _current_revision(url: str) -> str | None:
     try:
         async with databases.connection(url, timeout=_CONNECT_SECONDS) as connection:
+            if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+                return None
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-    except UndefinedTableError:
-        return None
     except databases.CONNECTION_ERRORS as error:
         raise _unreachable(url, error) from error
     return None if revision is None else str(revision)

@@ -6,10 +6,11 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 
-from baluarte import demo, migrate
+from baluarte import demo_data, migrate
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import end_orphans
 from baluarte.supervisor import api, occupancy
@@ -17,7 +18,6 @@ from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
 from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, make_plan
 from baluarte.supervisor.screen import Screen
 from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked
-from chassis.credentials import generate_keys
 from chassis.errors import CodedError
 
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -71,10 +71,10 @@ class Up:
             self.screen.show(f"starting over in {state}")
 
     async def _bring_up(self, plan: Plan, blueprint: Blueprint, supervisor: Supervisor) -> None:
-        keys = plan.state / "keys"
-        await asyncio.to_thread(generate_keys, keys, ("gateway", *SERVICES, PRINCIPAL))
+        keys = asyncio.create_task(asyncio.to_thread(_make_keys, plan.state / "keys"))
         if blueprint.foundations:
             await supervisor.start(blueprint.foundations)
+        await keys
         done = await migrate.migrate_all(blueprint.databases, plan.wanted)
         for service, outcome in done.items():
             if outcome.changed:
@@ -88,6 +88,8 @@ class Up:
         loaded = plan.state / _DEMO_LOADED
         if loaded.exists():
             return
+        from baluarte import demo  # with the client and all contracts: for the first start only
+
         urls = {service: plan.urls(service) for service in SERVICES}
         try:
             await demo.load(urls, plan.state / "keys")
@@ -103,15 +105,22 @@ class Up:
         show = self.screen.show
         show()
         show(f"Baluarte is ready ({seconds:.1f} s).", "bold green")
-        show(f"  GraphQL    {url}/graphql")
+        show(f"  {'GraphQL':<14} {url}/graphql")
         for service in SERVICES:
-            show(f"  {service:<10} {', '.join(f'{base}/docs' for base in plan.urls(service))}")
-        show(f"  state      {plan.state}")
+            show(f"  {service:<14} {', '.join(f'{base}/docs' for base in plan.urls(service))}")
+        show(f"  {'state':<14} {plan.state}")
         if plan.demo:
             show()
-            show(demo.invitation(url))
+            show(demo_data.invitation(url))
         show()
         show("baluarte status shows the parts, baluarte logs what they say. Ctrl-C stops all.")
+
+
+def _make_keys(folder: Path) -> None:
+    # Loads the cryptography, which takes its time: on a thread, while the servers start.
+    from chassis.credentials import generate_keys
+
+    generate_keys(folder, ("gateway", *SERVICES, PRINCIPAL))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ runs as root. `EmbeddedPostgres.prepare()` does everything that has to happen be
 the data, end what an earlier start left behind, check the port); `command()` says what to run.
 """
 
+import contextlib
 import importlib.util
 import shutil
 import signal
@@ -187,6 +188,12 @@ class EmbeddedPostgres:
                 return True
         except databases.CONNECTION_ERRORS:
             return False
+
+    async def checkpoint(self) -> None:
+        """Write out now what a shutdown would have to; a failure is the shutdown's business."""
+        with contextlib.suppress(*databases.CONNECTION_ERRORS):
+            async with databases.connection(self.url, ssl=False) as connection:
+                await connection.execute("CHECKPOINT")
 
     def _initialise(self, data: Path) -> None:
         """initdb beside the final place, then one rename: never half a data directory."""

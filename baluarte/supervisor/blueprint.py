@@ -87,6 +87,7 @@ def _postgres_spec(server: EmbeddedPostgres) -> PartSpec:
         _SERVER_POLICY,
         # Backends lead sessions of their own; a killed postmaster may leave some behind.
         sweep=lambda: end_orphans(server.data),
+        before_stop=server.checkpoint,
     )
 
 

@@ -225,7 +225,7 @@ _SHOWN_FIRST = ("timestamp", "level", "service", "event")
 def readable(entry: Entry) -> str:
     """An entry as one line for people: time, level, part, event, then the other fields."""
     clock = str(entry.get("timestamp", ""))[11:23].ljust(12)
-    level = str(entry.get("level", "")).upper()[:5].ljust(5)
+    level = str(entry.get("level", "")).upper().ljust(7)
     part = str(entry.get("service", "")).ljust(13)
     rest = " ".join(
         f"{name}={value}"

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,8 @@ class PartSpec:
     """What a part is: how it is started, asked and described.
 
     `prepare` may block (it runs on a thread) and may raise `BaluarteError`, which counts as a
-    failed start; `sweep` ends what the part may have left after its process is gone.
+    failed start; `sweep` ends what the part may have left after its process is gone; `before_stop`
+    shortens a stop, and runs while those parts that are stopped earlier end.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PartSpec:
     url: str | None = None
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     sweep: Callable[[], object] | None = None
+    before_stop: Callable[[], Coroutine[Any, Any, object]] | None = None
 
 
 Teller = Callable[[str, Tell], None]
@@ -59,12 +61,17 @@ Noter = Callable[["Part"], None]
 
 @dataclass(slots=True)
 class Part:
-    """Runs `spec`. `told` hears what the operator should know, `launched` of each new pid."""
+    """Runs `spec`.
+
+    `told` hears what the operator should know, `launched` of each new pid, `crashed` of a bug that
+    ended the supervision (the process is ended with it).
+    """
 
     spec: PartSpec
     log: LogFile
     told: Teller
     launched: Noter = lambda _: None
+    crashed: Callable[[BaseException], None] = lambda _: None
     clock: Clock = SYSTEM_CLOCK
     chance: random.Random = field(default_factory=random.Random)
     situation: Situation = field(default_factory=Situation)
@@ -91,6 +98,7 @@ class Part:
         """Want it running; returns at once."""
         if self._runner is None:
             self._runner = asyncio.create_task(self._run(), name=f"part {self.name}")
+            self._runner.add_done_callback(self._runner_ended)
             self._help(self._watch(), "probe")
         self._post(Start())
 
@@ -102,6 +110,8 @@ class Part:
     async def until(self, *states: State) -> State:
         """Wait until it is in one of `states`, with all that was asked before taken into account."""
         while self._unhandled or self.situation.state not in states:
+            if self._runner is not None and self._runner.done():
+                break
             self._changed.clear()
             await self._changed.wait()
         return self.situation.state
@@ -118,6 +128,13 @@ class Part:
         """SIGKILL for the process and its group, at once, whatever the lifecycle says."""
         if self._child is not None:
             self._child.kill()
+
+    def _runner_ended(self, runner: asyncio.Task[None]) -> None:
+        """A bug in here must not leave a process that nobody looks after."""
+        if not runner.cancelled() and (error := runner.exception()) is not None:
+            self.kill_now()
+            self.crashed(error)
+        self._changed.set()
 
     def _post(self, event: Event) -> None:
         self._unhandled += 1

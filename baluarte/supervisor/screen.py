@@ -4,6 +4,9 @@ On a terminal the lines have colours; elsewhere they are plain, so that they can
 by a program.
 """
 
+import contextlib
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,11 +29,24 @@ _STATE_STYLES = {
 }
 
 
+class _PatientConsole(Console):
+    """Keeps quiet when nobody reads any more: the platform goes on, as its logs do."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with contextlib.suppress(OSError):  # so that the last flush, at exit, finds something open
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _console() -> Console:
+    return _PatientConsole(highlight=False, soft_wrap=True)
+
+
 @dataclass(slots=True)
 class Screen:
     """Prints to `console`."""
 
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=_console)
 
     def tell(self, part: str, message: Tell) -> None:
         """One line: the part, then what happened."""

@@ -40,6 +40,10 @@ class Supervisor:
     tell: Callable[[str, Tell], None]
     started_at: float = field(default_factory=time.time)
     _groups: list[list[Part]] = field(default_factory=list)
+    broken: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    """Gets the exception of a bug in the supervision itself."""
     _stopped: bool = False
     _own_log: logfiles.LogFile = field(init=False)
 
@@ -81,7 +85,11 @@ class Supervisor:
 
     def _part(self, spec: PartSpec) -> Part:
         log = logfiles.LogFile(self.logs / f"{spec.name}.log", spec.name)
-        return Part(spec, log, self._told, lambda _: self._record())
+        return Part(spec, log, self._told, lambda _: self._record(), self._crashed)
+
+    def _crashed(self, error: BaseException) -> None:
+        if not self.broken.done():
+            self.broken.set_exception(error)
 
     async def _all_ready(self, waiting: dict[asyncio.Task[None], Part]) -> None:
         pending = set(waiting)
@@ -118,18 +126,25 @@ class Supervisor:
             return
         self._stopped = True
         left = processes.descendants_with_start()
-        forcing = asyncio.create_task(self._force(request))
+        helpers = [asyncio.create_task(self._force(request)), *self._preparations()]
         for group in reversed(self._groups):
             for part in group:
                 part.stop(force=request.forced.is_set())
             await asyncio.gather(*(p.until(State.STOPPED, State.FAILED) for p in group))
-        forcing.cancel()
+        for helper in helpers:
+            helper.cancel()
         processes.end_same(left)
-        await asyncio.gather(
-            *(part.close() for part in self.parts), forcing, return_exceptions=True
-        )
+        closing = [part.close() for part in self.parts]
+        await asyncio.gather(*closing, *helpers, return_exceptions=True)
         (self.state / "children.json").unlink(missing_ok=True)
         self._own_log.finish()
+
+    def _preparations(self) -> list[asyncio.Task[object]]:
+        return [
+            asyncio.create_task(part.spec.before_stop(), name=f"before stop {part.name}")
+            for part in self.parts
+            if part.state is State.READY and part.spec.before_stop is not None
+        ]
 
     async def _force(self, request: StopRequest) -> None:
         await request.forced.wait()
@@ -170,13 +185,17 @@ async def run_until_asked(
     """
     starting = asyncio.ensure_future(bring_up())
     asked = asyncio.create_task(request.asked.wait())
+    ends: set[asyncio.Future[Any]] = {asked, supervisor.broken}
     try:
-        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            await asked
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if supervisor.broken.done():
+            supervisor.broken.result()
     finally:
         starting.cancel()
         asked.cancel()
         await asyncio.gather(starting, asked, return_exceptions=True)
         await supervisor.stop(request)
+        supervisor.broken.cancel()

@@ -32,7 +32,7 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path, heard: Heard) -> Supervisor:
+async def supervisor(tmp_path: Path, heard: Heard) -> Supervisor:
     return Supervisor(tmp_path, heard)
 
 
@@ -277,3 +277,23 @@ async def test_children_of_a_killed_supervisor_are_ended_by_the_next(
     assert occupancy.recorded(tmp_path) == {"deaf": pid}
     left = await asyncio.to_thread(occupancy.end_leftovers, tmp_path)
     assert left == ["deaf"]
+
+
+async def test_a_bug_in_the_supervision_ends_everything(
+    supervisor: Supervisor, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that nobody looks after is worse than none: all end, and the bug is raised."""
+
+    def broken(part: str, message: object) -> None:
+        if part == "two":
+            raise RuntimeError("a bug")
+
+    supervisor.tell = broken
+
+    async def bring_up() -> None:
+        await supervisor.start([fake(session, "one")])
+        await supervisor.start([fake(session, "two")])
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        await asyncio.wait_for(run_until_asked(supervisor, bring_up, StopRequest()), 20)
+    assert not [pid for pid in processes.descendants_with_start() if pid != os.getpid()]
