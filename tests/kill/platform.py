@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from baluarte.demo import PASSWORD, USERS
+from baluarte.demo_data import PASSWORD, USERS
 from baluarte.embedded import processes
 from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port

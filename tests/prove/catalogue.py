@@ -1,5 +1,45 @@
 """Every proof of the long tier, in the order in which they run."""
 
-from tests.prove.ledger_of_proofs import Proof
+from tests.kill.campaign import Plan, campaign
+from tests.mutants.catalogue import MUTANTS, Mutant, hunt
+from tests.prove.ledger_of_proofs import Figures, Proof
 
-PROOFS: tuple[Proof, ...] = ()
+PROCESSES = (
+    "gateway",
+    "users",
+    "ledger",
+    "transactions",
+    "notifications",
+    "postgres",
+    "valkey",
+)
+
+
+def _kill(victim: str, *, rabbitmq: bool) -> Proof:
+    bus = "rabbitmq" if rabbitmq else "postgres"
+
+    async def run() -> Figures:
+        result = await campaign(Plan(victim, rabbitmq=rabbitmq))
+        result.report.raise_if_invalid()
+        return result.figures()
+
+    return Proof(
+        f"kill-{victim}-bus-{bus}",
+        f"killing {victim} twice under load loses no money (bus on {bus})",
+        run,
+    )
+
+
+def _mutant(mutant: Mutant) -> Proof:
+    async def run() -> Figures:
+        result = await hunt(mutant)
+        return {"violated checks": sorted(result.report.violated), **result.figures()}
+
+    return Proof(f"mutant-{mutant.name}", f"it is seen that {mutant.breaks}", run)
+
+
+PROOFS: tuple[Proof, ...] = (
+    *(_kill(victim, rabbitmq=False) for victim in PROCESSES),
+    *(_kill(victim, rabbitmq=True) for victim in (*PROCESSES, "rabbitmq")),
+    *(_mutant(mutant) for mutant in MUTANTS),
+)
