@@ -148,8 +148,8 @@ async def bank(database_url: str) -> AsyncIterator[Bank]:
 
     def rebuild(metrics: Metrics | None = None, **options: Any) -> Parts:
         """Other parts on the same database: a replica, or a process after a restart."""
-        options = {"ledger": ledger, "posting_seconds": 0.5} | options
-        return assemble(options.pop("engine", engine), metrics=metrics or Metrics(), **options)
+        defaults: dict[str, Any] = {"engine": engine, "ledger": ledger, "posting_seconds": 0.5}
+        return assemble(metrics=metrics or Metrics(), **(defaults | options))
 
     metrics = Metrics()
     made = Bank(engine, ledger, metrics, rebuild(metrics), rebuild)

@@ -90,7 +90,7 @@ async def test_backlog_is_bounded() -> None:
     with pytest.raises(Backlogged):
         work.offer(9)
     assert len([await ticket.wait(1) for ticket in tickets]) == 8
-    assert 9 not in sum(batches.seen, [])
+    assert all(9 not in batch for batch in batches.seen)
 
 
 async def test_a_bad_item_fails_alone() -> None:

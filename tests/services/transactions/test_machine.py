@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from services.ledger.contract import (
     FailureReason,
-    Posted as LedgerPosted,
     PostingKind,
     PostingResult,
     PostingStatus,
 )
+from services.ledger.contract import Posted as LedgerPosted
 from services.transactions.contract import TransactionStatus, TransactionType
 from services.transactions.machine import (
     Answer,

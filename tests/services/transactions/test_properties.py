@@ -86,7 +86,7 @@ class Story:
         try:
             await self.bank.reverse(id_, idempotency_key=key)
         except CodedError as refused:
-            assert refused.code == "NOT_REVERSIBLE"  # noqa: PT017 - either outcome is good
+            assert refused.code == "NOT_REVERSIBLE"
 
     async def end(self, late_first: bool) -> None:
         """Peace: no more faults, and the worker gets its time."""

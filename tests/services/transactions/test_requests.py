@@ -34,9 +34,9 @@ requests = st.builds(
 
 def meaning(request: Create) -> tuple[Any, ...]:
     """What a request asks for, with types told apart as JSON does."""
-    pairs = request.metadata
-    if pairs is not None:
-        pairs = {key: (type(value).__name__, value) for key, value in pairs.items()}
+    pairs: dict[str, Any] | None = None
+    if request.metadata is not None:
+        pairs = {key: (type(value).__name__, value) for key, value in request.metadata.items()}
     return (request.type, request.receiver_id, request.amount, request.description, pairs)
 
 
