@@ -155,31 +155,53 @@ async def platform(
             there = stack.enter_context(reachable_directory("broker"))
             broker = await asyncio.to_thread(stack.enter_context, running_broker(there))
         ports = {part: free_port() for part in DEFAULT_PORTS}
-        told = {f"BALUARTE_{part.upper()}_PORT": str(port) for part, port in ports.items()}
-        if broker is not None:
-            told["BALUARTE_AMQP_URL"] = broker.url
-        environment = _plain() | UNLIMITED | told | dict(environ or {})
-        output = folder / "up.txt"
-        with output.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tests.kill.up",
-                str(folder / "state"),
-                json.dumps(dict(modules or {})),
-                cwd=HOUSES,
-                env=environment,
-                stdout=file,
-                stderr=asyncio.subprocess.STDOUT,
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        running = await start_platform(
+            folder, ports, broker=broker, modules=modules, environ=environ
+        )
         try:
-            await _until_ready(process, output)
-            state = folder / "state"
-            yield Platform(state, ports, _urls(state, ports), broker, process, output)
+            yield running
         finally:
-            await _end(process)
+            await stop_platform(running)
+
+
+async def start_platform(
+    folder: Path,
+    ports: Mapping[str, int],
+    *,
+    broker: Broker | None = None,
+    modules: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Platform:
+    """`baluarte up` with its state in `folder`; returns when it says that it is ready."""
+    told = {f"BALUARTE_{part.upper()}_PORT": str(port) for part, port in ports.items()}
+    if broker is not None:
+        told["BALUARTE_AMQP_URL"] = broker.url
+    state, output = folder / "state", folder / "up.txt"
+    with output.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.kill.up",
+            str(state),
+            json.dumps(dict(modules or {})),
+            cwd=HOUSES,
+            env=_plain() | UNLIMITED | told | dict(environ or {}),
+            stdout=file,
+            stderr=asyncio.subprocess.STDOUT,
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    try:
+        await _until_ready(process, output)
+    except BaseException:
+        await _end(process)
+        raise
+    return Platform(state, ports, _urls(state, ports), broker, process, output)
+
+
+async def stop_platform(running: Platform) -> None:
+    """Ask it to stop, as Ctrl-C does, and wait until it is gone."""
+    await _end(running.process)
 
 
 def _plain() -> dict[str, str]:
