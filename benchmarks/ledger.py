@@ -11,13 +11,16 @@ statement by statement in a transaction per posting, as most ledgers do.
 
 import argparse
 import asyncio
+import os
 import random
 import resource
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -29,9 +32,20 @@ from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port
 from baluarte.embedded.postgres import EmbeddedPostgres
 from baluarte.migrate import migrate, with_database
+from chassis.client import ServiceClient, open_session
+from chassis.context import Call
+from chassis.credentials import Credentials, generate_keys
+from chassis.settings import SERVICES
 from services.ledger import locks, posting
 from services.ledger.book import Account, Book
-from services.ledger.contract import Posting, PostingKind, PostingStatus, account_id_of
+from services.ledger.contract import (
+    POST_TRANSFERS,
+    Posting,
+    PostingKind,
+    PostingStatus,
+    PostTransfers,
+    account_id_of,
+)
 from services.ledger.events import balance_events
 from services.ledger.store import PostgresStore, Session
 from services.ledger.writer import Writer
@@ -40,6 +54,8 @@ from tests import servers
 ACCOUNTS = 1_000
 POOL = 10
 """Connections for the plain side; the writer takes one of them. More make the plain side slower here."""
+
+READY_SECONDS = 15.0
 
 Post = Callable[[Posting], Awaitable[PostingStatus]]
 Draw = Callable[[random.Random], tuple[UUID, UUID]]
@@ -175,16 +191,7 @@ async def closed_loop(post: Post, draw: Draw, in_flight: int, seconds: float, se
     async def client(number: int) -> None:
         rng = random.Random(seed * 1_000 + number)
         while (started := time.perf_counter()) < end:
-            debit, credit = draw(rng)
-            item = Posting(
-                transfer_id=UUID(int=rng.getrandbits(128)),
-                kind=PostingKind.TRANSFER,
-                debit=debit,
-                credit=credit,
-                amount=1,
-                currency="BRL",
-            )
-            assert await post(item) is PostingStatus.POSTED
+            assert await post(drawn(rng, draw)) is PostingStatus.POSTED
             latencies.append(time.perf_counter() - started)
 
     cpu, started = _cpu(), time.perf_counter()
@@ -194,6 +201,19 @@ async def closed_loop(post: Post, draw: Draw, in_flight: int, seconds: float, se
     p99 = latencies[int(len(latencies) * 0.99)]
     done = len(latencies)
     return Row("", in_flight, "", done / elapsed, p99 * 1_000, used / done * 1e6)
+
+
+def drawn(rng: random.Random, draw: Draw) -> Posting:
+    """A transfer with a new id."""
+    debit, credit = draw(rng)
+    return Posting(
+        transfer_id=UUID(int=rng.getrandbits(128)),
+        kind=PostingKind.TRANSFER,
+        debit=debit,
+        credit=credit,
+        amount=1,
+        currency="BRL",
+    )
 
 
 def _cpu() -> float:
@@ -229,7 +249,7 @@ async def prepare(pool: Any) -> list[UUID]:
     return accounts
 
 
-async def measure(url: str, seconds: float, rounds: int) -> list[Row]:
+async def measure(url: str, seconds: float, rounds: int) -> tuple[list[Row], list[UUID]]:
     rows: list[Row] = []
     seeds = count()  # one per run: every id is new
     made = asyncpg.create_pool(url, min_size=POOL, max_size=POOL)  # type: ignore[no-untyped-call]
@@ -250,7 +270,8 @@ async def measure(url: str, seconds: float, rounds: int) -> list[Row]:
                         Row(workload, in_flight, side, best.per_second, best.p99_ms, best.cpu_us)
                     )
         await check(pool)
-    return rows
+        await pool.execute("TRUNCATE outbox")  # not to be relayed while HTTP is measured
+    return rows, accounts
 
 
 async def check(pool: Any) -> None:
@@ -279,20 +300,107 @@ def report(rows: list[Row]) -> Iterator[str]:
     yield "* of this process, for each posting; PostgreSQL's comes on top"
 
 
-async def measured(url: str, seconds: float, rounds: int) -> list[Row]:
-    database = with_database(url, "ledger")
-    async with databases.connection(url, ssl=False) as connection:
-        await connection.execute("CREATE DATABASE ledger")
-    await migrate(database, "ledger")
-    return await measure(database, seconds, rounds)
+async def over_http(url: str, home: Path, seconds: float, accounts: list[UUID]) -> list[str]:
+    """Postings per second through a ledger process: one per request, and many per request."""
+    draw, lines = workloads(accounts)["uniform"], []
+    async with ledger_process(url, home) as (base, credentials, pid), open_session() as session:
+        client = ServiceClient("ledger", [base], session=session, credentials=credentials)
+        for in_flight, size in ((32, 1), (8, 64)):
+            row = await http_loop(client, draw, in_flight, size, seconds, pid)
+            lines.append(
+                f"HTTP, {in_flight} requests of {size} in flight: {row.per_second:,.0f} postings/s, "
+                f"p99 {row.p99_ms:.1f} ms, {row.cpu_us:.0f} µs CPU of the ledger process each"
+            )
+    return lines
+
+
+async def http_loop(
+    client: ServiceClient, draw: Draw, in_flight: int, size: int, seconds: float, pid: int
+) -> Row:
+    """Like `closed_loop`, with requests of `size` postings to a ledger process."""
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def one(number: int) -> None:
+        rng = random.Random(1_000_000 + size * 1_000 + number)
+        while (started := time.perf_counter()) < end:
+            postings = [drawn(rng, draw) for _ in range(size)]
+            answer = await client.call(
+                Call.background("transactions"), POST_TRANSFERS, PostTransfers(postings=postings)
+            )
+            assert all(result.posted is not None for result in answer.results)
+            latencies.append(time.perf_counter() - started)
+
+    cpu, started = _cpu_of(pid), time.perf_counter()
+    await asyncio.gather(*(one(number) for number in range(in_flight)))
+    elapsed, used = time.perf_counter() - started, _cpu_of(pid) - cpu
+    latencies.sort()
+    done = len(latencies) * size
+    p99 = latencies[int(len(latencies) * 0.99)]
+    return Row("", in_flight, "", done / elapsed, p99 * 1_000, used / done * 1e6)
+
+
+@asynccontextmanager
+async def ledger_process(url: str, home: Path) -> AsyncIterator[tuple[str, Credentials, int]]:
+    """`python -m services.ledger` as in production: its base URL, a caller's credentials, its pid."""
+    keys, port = home / "keys", free_port()
+    generate_keys(keys, SERVICES)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BALUARTE_LEDGER_DATABASE_URL": with_database(url, "ledger"),
+        "BALUARTE_BUS_DATABASE_URL": with_database(url, "bus"),
+        "BALUARTE_KEYS_DIR": str(keys),
+        "BALUARTE_STATE_DIR": str(home),
+        "BALUARTE_PORT": str(port),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.ledger"),
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        await _ready(base, process)
+        yield base, Credentials.load(keys, "transactions"), process.pid
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _ready(base: str, process: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(READY_SECONDS), open_session() as session:
+        while process.returncode is None:
+            try:
+                async with session.get(f"{base}/health/ready") as response:
+                    if response.status == 200:
+                        return
+            except OSError:
+                pass  # not listening yet
+            await asyncio.sleep(0.05)
+    raise RuntimeError(f"the ledger process ended with code {process.returncode}")
+
+
+def _cpu_of(pid: int) -> float:
+    """Seconds of processor time that a process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measured(url: str, home: Path, seconds: float, rounds: int) -> list[str]:
+    for name in ("ledger", "bus"):
+        async with databases.connection(url, ssl=False) as connection:
+            await connection.execute(f"CREATE DATABASE {name}")
+        await migrate(with_database(url, name), name)
+    rows, accounts = await measure(with_database(url, "ledger"), seconds, rounds)
+    return [*report(rows), *await over_http(url, home, seconds, accounts)]
 
 
 def main(seconds: float, rounds: int) -> None:
     with servers.reachable_directory("benchmark") as directory:
         embedded = EmbeddedPostgres(Places(directory / "state"), free_port())
         with servers.running_server(embedded) as server:
-            rows = uvloop.run(measured(server.url, seconds, rounds))
-    for line in report(rows):
+            lines = uvloop.run(measured(server.url, directory, seconds, rounds))
+    for line in lines:
         print(line)
 
 

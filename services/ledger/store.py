@@ -16,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
+from chassis.database import CONNECT_TIMEOUT
 from services.ledger import locks
 from services.ledger.book import Account, Book, Hold, HoldStatus, Transfer
 from services.ledger.contract import FailureReason, PostingStatus
@@ -316,14 +317,20 @@ def _hold(row: Row) -> Hold:
     )
 
 
-def connector(url: str, *, timeout: float = 2.0) -> Connect:
-    """Opens sessions with the database at `url`; `timeout` seconds bound each try."""
+def connector(
+    url: str, *, timeout: float = CONNECT_TIMEOUT, settings: Mapping[str, str] | None = None
+) -> Connect:
+    """Opens sessions with the database at `url`.
+
+    Args:
+        timeout: seconds for one try.
+        settings: server settings of the session besides our own.
+    """
+    server_settings = {"application_name": "ledger-writer", "timezone": "UTC", **(settings or {})}
 
     async def connect() -> Session:
         session: Session = await asyncpg.connect(  # type: ignore[no-untyped-call]
-            url,
-            timeout=timeout,
-            server_settings={"application_name": "ledger-writer", "timezone": "UTC"},
+            url, timeout=timeout, server_settings=server_settings
         )
         return session
 

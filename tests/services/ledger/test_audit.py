@@ -1,0 +1,73 @@
+"""The ledger's check of itself: silent when money is right, loud when it is not, bounded."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from chassis.metrics import Metrics
+from services.ledger.audit import Audit, Imbalance
+from services.ledger.contract import PostingResult
+from services.ledger.holds import HoldAction
+from services.ledger.measures import Measures
+from tests.services.ledger.conftest import EXTERNAL, Bank, hold, open_bank, transfer
+
+
+def shown(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+async def test_a_ledger_that_is_right(bank: Bank, engine: AsyncEngine) -> None:
+    """Balances sum to nothing and held money is what holds say: both figures are 0."""
+    alice, shop = await bank.open(100), await bank.open()
+    await bank.hold(hold(HoldAction.PLACE, alice, shop, 70))
+    metrics = Metrics()
+
+    assert await Audit(engine, metrics).check() == [Imbalance("BRL", 0, 0)]
+
+    for law in ("balances", "holds"):
+        assert shown(metrics, "ledger_imbalance_minor_units", currency="BRL", law=law) == 0
+    at = shown(metrics, "ledger_check_last_success_timestamp_seconds")
+    assert at is not None
+    assert at > 1_700_000_000
+
+
+async def test_money_out_of_nowhere_is_seen(database_url: str, engine: AsyncEngine) -> None:
+    """A balance or a hold that somebody has changed by hand shows in the metric, to the centavo."""
+    metrics = Metrics()
+    async with open_bank(database_url) as bank:
+        alice = await bank.open(100)
+        await bank.sql.execute(
+            "UPDATE accounts SET balance = balance + 7, held = 3 WHERE id = $1", alice
+        )
+
+        assert await Audit(engine, metrics).check() == [Imbalance("BRL", 7, 3)]
+
+    assert shown(metrics, "ledger_imbalance_minor_units", currency="BRL", law="balances") == 7
+    assert shown(metrics, "ledger_imbalance_minor_units", currency="BRL", law="holds") == 3
+
+
+async def test_every_outcome_is_counted(database_url: str) -> None:
+    """Each answer counts under its outcome; sizes and times of batches are observed."""
+    metrics = Metrics()
+    measures = Measures(metrics)
+    async with open_bank(database_url, observer=measures) as bank:
+        alice, shop = await bank.open(100), await bank.open()
+        wish = transfer(alice, shop, 1)
+        results: list[PostingResult] = await bank.post_all(
+            [
+                wish,
+                transfer(shop, alice, 50),
+                transfer(EXTERNAL, shop, 1, transfer_id=wish.transfer_id),
+            ]
+        )
+        await bank.hold(hold(HoldAction.PLACE, alice, shop, 5))
+        measures.watch(lambda: bank.writer.queued)
+
+    assert [item.error for item in results] == [None, None, "TRANSFER_MISMATCH"]
+    for outcome, count in (
+        ("POSTED", 2),
+        ("INSUFFICIENT_FUNDS", 1),
+        ("TRANSFER_MISMATCH", 1),
+        ("HELD", 1),
+    ):
+        assert shown(metrics, "ledger_postings_total", outcome=outcome) == count
+    assert shown(metrics, "ledger_batch_postings_sum") == 5
+    assert shown(metrics, "ledger_queued_postings") == 0
