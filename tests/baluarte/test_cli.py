@@ -1,0 +1,96 @@
+"""The command line by itself: help, errors with a way out, exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from baluarte import migrate
+from baluarte.cli import EXIT_NOT_RUNNING, EXIT_PROBLEM, main
+from baluarte.supervisor.logfiles import LogFile
+from tests import servers
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=environment)
+
+
+@pytest.mark.parametrize("command", ["up", "status", "logs", "migrate"])
+def test_each_command_explains_itself(command: str) -> None:
+    """--help and -h say what it does; the group's help lists it."""
+    assert run(command, "-h").exit_code == 0
+    assert len(run(command, "--help").output.splitlines()) > 4
+    assert command in run("--help").output
+
+
+def test_the_version_is_the_project_s() -> None:
+    """From a checkout too."""
+    project = (servers.HOUSES / "pyproject.toml").read_text()
+    version = run("--version").output.split()[1]
+    assert f'version = "{version}"' in project
+
+
+def test_wrong_usage_is_2(tmp_path: Path) -> None:
+    """With the right form in the message."""
+    refused = run("up", "--replicas", "users")
+    assert refused.exit_code == 2
+    assert "users=2" in refused.output
+    assert run("up", "--port", "0").exit_code == 2
+
+
+def test_status_without_a_platform(tmp_path: Path) -> None:
+    """Exit code 3, and how to start one."""
+    answer = run("status", "--state-dir", str(tmp_path / "none"))
+    assert answer.exit_code == EXIT_NOT_RUNNING
+    assert "NOT_RUNNING" in answer.output
+    assert "baluarte up" in answer.output
+
+
+def test_up_tells_all_problems_and_starts_nothing(tmp_path: Path) -> None:
+    """One list on standard error, exit code 1, no data directory made."""
+    with servers.listening() as port:
+        refused = run(
+            "up",
+            "--state-dir",
+            str(tmp_path / "state"),
+            "--port",
+            str(port),
+            BALUARTE_REDIS_URL="mysql://x",
+            BALUARTE_AMQP_URL="nonsense",
+        )
+    assert refused.exit_code == EXIT_PROBLEM
+    assert refused.output.count("SETTING_INVALID") == 2
+    assert "PORT_IN_USE" in refused.output
+    assert not (tmp_path / "state" / "postgres").exists()
+
+
+def test_logs_of_nothing_and_of_nobody(tmp_path: Path) -> None:
+    """What is missing is named, and what there is."""
+    nothing = run("logs", "--state-dir", str(tmp_path))
+    assert (nothing.exit_code, "NO_LOGS" in nothing.output) == (EXIT_PROBLEM, True)
+    log = LogFile(tmp_path / "logs" / "users.log", "users")
+    log.say("hello", correlationId="abc")
+    log.finish()
+    nobody = run("logs", "nobody", "--state-dir", str(tmp_path))
+    assert (nobody.exit_code, "choose among users" in nobody.output) == (EXIT_PROBLEM, True)
+
+
+def test_logs_for_people_and_for_programs(tmp_path: Path) -> None:
+    """A readable line, or the line as it was written; filtered by correlation id."""
+    log = LogFile(tmp_path / "logs" / "users.log", "users")
+    log.say("hello", correlationId="abc")
+    log.say("other", correlationId="xyz")
+    log.finish()
+    state = ("--state-dir", str(tmp_path))
+    assert "users         hello" in run("logs", *state).output
+    lines = run("logs", "users", "--json", "--correlation", "abc", *state).output.splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["hello"]
+
+
+def test_migrate_without_a_database() -> None:
+    """The settings that it needs are named."""
+    names = {f"BALUARTE_{name.upper()}_DATABASE_URL": "" for name in migrate.LOCATIONS}
+    answer = run("migrate", BALUARTE_DATABASE_URL="", **names)
+    assert answer.exit_code == EXIT_PROBLEM
+    assert "DATABASE_URL_MISSING" in answer.output
