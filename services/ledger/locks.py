@@ -1,4 +1,4 @@
-"""The lock order of the ledger, and every statement that locks. Nothing else in the service locks.
+"""The lock order of the ledger, and every statement that locks more than one row.
 
 Accounts by id, in one statement. Nothing more is needed: a transfer, its entries and its hold belong to
 accounts that are locked before anything about them is read, so their rows are guarded by those locks.
@@ -16,6 +16,6 @@ ORDER BY id
 FOR NO KEY UPDATE
 """
 
-LOCK_TIMEOUT_MS: Final = 2_000
+LOCK_TIMEOUT_MS: Final = 1_000
 """Longest wait for one account's lock, milliseconds: locks are held for one batch, which takes some
-ten; whoever holds one longer is stuck, and the accounts of others must not wait for it."""
+tens; whoever holds one longer is stuck, and the accounts of others must not wait for it."""

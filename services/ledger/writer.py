@@ -113,6 +113,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._closed = False
         self._connect_at = 0.0
+        self._tell_at = 0.0
 
     @property
     def queued(self) -> int:
@@ -153,6 +154,8 @@ class Writer:
     async def _submit(self, commands: Sequence[Command], correlation_id: str) -> list[Result]:
         if self._closed:
             raise codes.UNAVAILABLE.error("The ledger is shutting down.")
+        if not commands:
+            return []
         count = len(commands)
         if count > self._options.batch_limit:
             raise codes.INVALID_INPUT.error(f"At most {self._options.batch_limit} at once.")
@@ -204,13 +207,15 @@ class Writer:
         """Append the result of each command: all in one transaction, or, if that fails, one by one."""
         try:
             results += await self._attempt(commands)
-        except OutcomeUnknown:
+        except OutcomeUnknown as error:
+            self._tell("commit not confirmed", error, len(commands))
             results += [_failed(command, codes.OUTCOME_UNKNOWN) for command, _ in commands]
         except _NotDone as error:
             if error.lost or len(commands) == 1:
+                self._tell("not posted", error, len(commands))
                 results += [_failed(command, error.code) for command, _ in commands]
                 return
-            _log.warning("batch failed, posting singly", reason=str(error), count=len(commands))
+            self._tell("batch failed, posting singly", error, len(commands))
             if self._observer is not None:
                 self._observer.fell_back()
             await self._post_singly(commands, results)
@@ -279,6 +284,14 @@ class Writer:
             _log.warning("rollback failed", reason=type(failed).__name__)
         self._store.terminate()
         return False
+
+    def _tell(self, event: str, error: Exception, count: int) -> None:
+        """Log at most one line a second: an outage is not told for every batch."""
+        now = self._clock.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + 1.0
+            reason = str(error) if isinstance(error, _NotDone) else type(error).__name__
+            _log.warning(event, reason=reason, count=count)
 
     async def _close_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
