@@ -1,6 +1,6 @@
 """The notifications service as its tests need it: a migrated database and events at hand."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,19 +10,25 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from baluarte.migrate import migrate
 from chassis.database import create_engine, transaction
 from chassis.messages import Event
 from services.notifications.intake import Intake
+from tests import servers
 from tests.conftest import CreateDatabase
+from tests.services import templates
+
+
+@pytest.fixture(scope="session")
+def template(postgres_server: servers.PostgresServer) -> Iterator[str]:
+    """Name of a migrated notifications database to copy from."""
+    with templates.migrated(postgres_server, "notifications") as name:
+        yield name
 
 
 @pytest.fixture
-async def database_url(create_database: CreateDatabase) -> str:
+async def database_url(create_database: CreateDatabase, template: str) -> str:
     """A migrated notifications database."""
-    url = await create_database("notifications")
-    await migrate(url, "notifications")
-    return url
+    return await create_database("notifications", template=template)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The users service as its tests need it: a migrated database, cheap hashing, one RSA key for all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +8,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from baluarte.migrate import migrate
 from chassis.database import create_engine
 from chassis.metrics import Metrics
 from services.users.accounts import Accounts
@@ -16,7 +15,9 @@ from services.users.keys import KeyRing
 from services.users.passwords import Passwords
 from services.users.sealing import Seal
 from services.users.sessions import SessionMetrics, Sessions
+from tests import servers
 from tests.conftest import CreateDatabase
+from tests.services import templates
 from tests.services.users.running import CHEAP, Users, running_users
 
 SECRET = b"a secret of thirty-two bytes or more"
@@ -28,12 +29,17 @@ def one_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@pytest.fixture(scope="session")
+def template(postgres_server: servers.PostgresServer) -> Iterator[str]:
+    """Name of a migrated users database to copy from."""
+    with templates.migrated(postgres_server, "users") as name:
+        yield name
+
+
 @pytest.fixture
-async def database_url(create_database: CreateDatabase) -> str:
+async def database_url(create_database: CreateDatabase, template: str) -> str:
     """A migrated users database."""
-    url = await create_database("users")
-    await migrate(url, "users")
-    return url
+    return await create_database("users", template=template)
 
 
 @pytest.fixture

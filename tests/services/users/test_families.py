@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from baluarte.migrate import migrate
 from chassis.context import Call
 from chassis.database import create_engine
 from chassis.errors import CodedError
@@ -34,7 +33,6 @@ from services.users.keys import KeyRing
 from services.users.passwords import Passwords
 from services.users.sealing import Seal
 from services.users.sessions import SessionMetrics, Sessions
-from tests.conftest import CreateDatabase
 from tests.services.users.conftest import SECRET, one_key
 from tests.services.users.running import CHEAP
 
@@ -229,11 +227,9 @@ class FamilyMachine(RuleBasedStateMachine):
                 assert found[families.hash_of(item.text)] == (item.state.value, family.ended)
 
 
-async def test_families_follow_their_model(create_database: CreateDatabase) -> None:
+async def test_families_follow_their_model(database_url: str) -> None:
     """Whatever owners and thieves do: one live token at most, reuse ends the family, lost answers do not."""
-    url = await create_database("families")
-    await migrate(url, "users")
-    engine = create_engine(url, application_name="families-test")
+    engine = create_engine(database_url, application_name="families-test")
     passwords = Passwords(CHEAP)
     keys = KeyRing(engine, Seal(SECRET), source=one_key)
     sessions = Sessions(engine, passwords, keys, Accounts(None), SessionMetrics(Metrics()))
