@@ -41,8 +41,11 @@ class Up:
         began = time.monotonic()
         request = StopRequest()
         with occupancy.occupied(self.options.state), asking(request):
-            self._clean(fresh)
+            self._end_leftovers()
             plan = make_plan(self.options, self.environ)
+            if fresh:  # only now: a mistake in the settings must not cost the data
+                occupancy.empty(plan.state)
+                self.screen.show(f"starting over in {plan.state}")
             supervisor = Supervisor(plan.state, self.screen.tell)
             address = occupancy.announce(plan.state, plan.ports["supervisor"])
             app = api.application(supervisor, address.token)
@@ -56,8 +59,8 @@ class Up:
                 await run_until_asked(supervisor, bring_up, request)
         self.screen.show("everything is stopped")
 
-    def _clean(self, fresh: bool) -> None:
-        """End what a killed supervisor left, and with `fresh` forget what was kept."""
+    def _end_leftovers(self) -> None:
+        """End what a killed supervisor left: it would hold the ports and the data."""
         state = self.options.state
         data = Places(state).known_home("postgres") / "data"
         ended = end_orphans(data) if data.is_dir() else 0
@@ -66,9 +69,6 @@ class Up:
             left.append("postgres")
         if left:
             self.screen.show(f"ended what an earlier start left behind: {', '.join(left)}")
-        if fresh:
-            occupancy.empty(state)
-            self.screen.show(f"starting over in {state}")
 
     async def _bring_up(self, plan: Plan, blueprint: Blueprint, supervisor: Supervisor) -> None:
         keys = asyncio.create_task(asyncio.to_thread(_make_keys, plan.state / "keys"))

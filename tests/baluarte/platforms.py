@@ -19,7 +19,7 @@ from baluarte.embedded.ports import free_port
 from baluarte.supervisor.plan import DEFAULT_PORTS
 from tests import servers
 
-READY_SECONDS = 90.0  # a first start on a machine that runs other tests
+READY_SECONDS = 150.0  # a first start on a machine that runs other tests
 STOP_SECONDS = 30.0
 
 

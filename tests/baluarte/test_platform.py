@@ -1,5 +1,6 @@
 """The operator's whole day: start, look, lose processes, stop, start again, start over."""
 
+import asyncio
 import os
 import re
 import signal
@@ -8,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from baluarte import demo_data
+from baluarte import demo, demo_data
 from baluarte.embedded import ports, processes
+from baluarte.supervisor.plan import SERVICES
+from tests import servers
 from tests.baluarte.platforms import Platform, platform
 from tests.waiting import eventually_sync
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 LOGIN = 'mutation {{ login(input: {{email: "{}", password: "{}"}}) {{ accessToken }} }}'
 
@@ -76,6 +79,14 @@ def test_the_invitation_can_be_pasted(running: Platform) -> None:
     assert query is not None
     token = running.ask(mutation.group(1))["data"]["login"]["accessToken"]
     assert "errors" not in running.ask(query.group(1), token)
+
+
+def test_loading_the_demonstration_again_changes_nothing(running: Platform) -> None:
+    """A load that was cut off anywhere can simply be repeated."""
+    port = {name: running.settings[f"BALUARTE_{name.upper()}_PORT"] for name in SERVICES}
+    urls = {name: [f"http://127.0.0.1:{port[name]}"] for name in SERVICES}
+    asyncio.run(demo.load(urls, running.state / "keys"))
+    assert balance_of_ana(running) == expected_balance()
 
 
 def test_a_second_up_is_refused(running: Platform) -> None:
@@ -141,9 +152,32 @@ def test_nothing_is_left_after_ctrl_c_and_state_survives() -> None:
         supervisor.kill()
         supervisor.wait(5)
 
+        refused = made.run("up", "--fresh", "--replicas", "gateway=2")
+        assert "REPLICAS_INVALID" in refused.stderr
+        assert (made.state / "demo-loaded").exists()  # a mistake does not cost the data
+
         made.start("--fresh", "--no-demo")
         made.wait_ready()
         assert "starting over" in made.output
         assert [pid for pid in family if processes.started_at(pid)] == []
         login = made.ask(LOGIN.format(demo_data.USERS[0].email, demo_data.PASSWORD))
         assert login["errors"][0]["extensions"]["code"] == "INVALID_CREDENTIALS"
+
+
+def test_servers_outside_replace_the_embedded_ones(
+    postgres_server: servers.PostgresServer, valkey_url: str, amqp_url: str
+) -> None:
+    """With PostgreSQL, Valkey and RabbitMQ given, none of them is started, and money moves."""
+    with platform() as made:
+        made.settings = {
+            **made.settings,
+            "BALUARTE_DATABASE_URL": postgres_server.url,
+            "BALUARTE_REDIS_URL": valkey_url,
+            "BALUARTE_AMQP_URL": amqp_url,
+        }
+        made.start()
+        made.wait_ready()
+        assert set(made.parts()) == {*SERVICES, "gateway"}
+        assert balance_of_ana(made) == expected_balance()
+        assert not (made.state / "postgres").exists()
+        assert made.interrupt()[0] == 0
