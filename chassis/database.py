@@ -167,10 +167,13 @@ async def ping(engine: AsyncEngine, *, timeout: float = PING_TIMEOUT) -> None:
     Raises:
         DatabaseUnavailable: it does not.
     """
+    before = _cancellations()
     try:
         async with asyncio.timeout(timeout), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer did not come
+        if _cancellations() > before:
+            raise asyncio.CancelledError from None
         raise translate(error, default=DatabaseUnavailable) from None
 
 
@@ -263,10 +266,20 @@ async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def _connect(engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnection:
+    before = _cancellations()
     try:
         return await stack.enter_async_context(engine.connect())
     except Exception as error:  # noqa: BLE001 - nothing but the database is at work here
+        if _cancellations() > before:
+            raise asyncio.CancelledError from None
         raise translate(error, default=DatabaseUnavailable) from None
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end. The driver may turn the request, when it comes
+    while a connection is being opened, into an error of the connection."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 async def settle_commit(

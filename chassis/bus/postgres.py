@@ -8,6 +8,7 @@ transaction makes one consumer of a group active at a time.
 Neither needs the session to be ours alone, so a pooler in transaction mode may stand in between.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -225,6 +226,8 @@ class PostgresConsumer:
                 deliveries = await self._look(limit)
             except Exception as error:  # noqa: BLE001 - what is not the database's is raised again
                 await self.release()
+                if self._pace.stopping:
+                    raise asyncio.CancelledError from None
                 failures += 1
                 await self._wait_out(error, failures)
                 continue

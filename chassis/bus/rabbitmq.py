@@ -408,6 +408,9 @@ class RabbitConsumer:
                 deliveries = await self._decoded(limit)
             except (*_LOST, BusUnavailable) as error:
                 await self.release()
+                if self._pace.stopping:
+                    # The client library may tell a cancellation as a lost connection.
+                    raise asyncio.CancelledError from None
                 if not isinstance(error, BusUnavailable):
                     self._link.drop()
                 failures += 1

@@ -36,7 +36,7 @@ class Signer:
         self.asked += 1
         if self.away:
             raise codes.UNAVAILABLE.error(service="users")
-        return KeySet([self._public(number) for number in self.published])
+        return KeySet(keys=[self._public(number) for number in self.published])
 
     def rotate(self, *, withdraw: bool = False) -> None:
         self.current += 1

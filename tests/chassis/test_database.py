@@ -17,6 +17,7 @@ from chassis.database import (
     settle_commit,
     transaction,
 )
+from tests.cable import Cable
 from tests.conftest import CreateDatabase, StartPostgres
 from tests.waiting import eventually
 
@@ -177,6 +178,34 @@ async def test_nobody_listens(unused_tcp_port: int) -> None:
     with pytest.raises(DatabaseUnavailable):
         await ping(engine)
     await engine.dispose()
+
+
+@pytest.mark.parametrize("stage", ["before the answer", "while the answer comes"])
+@pytest.mark.parametrize("use", ["work", "ping"])
+async def test_cancelled_while_connecting_is_cancelled(
+    engine: AsyncEngine, stage: str, use: str
+) -> None:
+    """A cancellation during connection stays one, though the driver may call it a lost connection;
+    a loop that took it for an outage would never end."""
+    url = engine.url
+    async with Cable(url.host or "", url.port or 0) as cable:
+        if stage == "before the answer":
+            cable.swallow()
+        cabled = url.set(host="127.0.0.1", port=cable.port).render_as_string(hide_password=False)
+        for delay in (0.0, 0.001, 0.003, 0.01, 0.03) * 3:
+            fresh = create_engine(cabled, application_name="test")
+
+            async def work(fresh: AsyncEngine = fresh) -> None:
+                async with transaction(fresh):
+                    await asyncio.sleep(60)
+
+            task = asyncio.create_task(work() if use == "work" else ping(fresh, timeout=60))
+            await asyncio.sleep(delay)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+                assert task.cancelled() or task.exception() is None
+            await fresh.dispose()
 
 
 async def test_foreign_errors_pass_untouched(engine: AsyncEngine) -> None:
