@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -19,6 +20,7 @@ from tests.services.transactions.scripted_ledger import Fault
 from tests.waiting import eventually
 
 PENDING = TransactionStatus.PENDING
+DOCS = Path(__file__).parents[3] / "docs" / "transactions.md"
 
 
 async def leave_pending(bank: Bank, count: int) -> None:
@@ -300,11 +302,8 @@ async def test_staff_can_give_up_early(bank: Bank) -> None:
     ana, bruno = bank.person(100), bank.person()
     bank.ledger.script.append(Fault.LOST_BEFORE)
     pending = (await bank.create(ana, transfer_to(bruno))).transaction
-    await bank.execute(
-        "UPDATE transactions SET deadline_at = now(), next_attempt_at = now()"
-        " WHERE id = :id AND status = 'PENDING'",
-        id=pending.id,
-    )
+    statement = DOCS.read_text().partition("```sql\n")[2].partition("```")[0]
+    await bank.execute(statement, id=pending.id)
 
     assert await bank.parts.recovery.once() is True
 
