@@ -18,7 +18,7 @@ from sqlalchemy import ARRAY, Double, Integer, Text, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis import logs, messages, outbox
-from chassis.database import transaction
+from chassis.database import autocommit, transaction
 from chassis.messages import Event
 from chassis.metrics import Metrics
 from chassis.pacing import Backoff
@@ -174,10 +174,13 @@ class Deliveries:
         return len(taken) == BATCH
 
     async def take(self) -> list[Taken]:
-        """Lease up to `BATCH` deliveries that are due."""
-        async with transaction(self._engine) as uow:
-            rows = (await uow.connection.execute(_TAKE, {"limit": BATCH, "lease": LEASE})).all()
-            await uow.commit()
+        """Lease up to `BATCH` deliveries that are due.
+
+        One statement, so no transaction of ours around it: an answer that is lost leaves leases behind,
+        which end by themselves.
+        """
+        async with autocommit(self._engine) as connection:
+            rows = (await connection.execute(_TAKE, {"limit": BATCH, "lease": LEASE})).all()
         return [_taken(row) for row in rows]
 
     async def settle(self, results: Sequence[Result]) -> None:

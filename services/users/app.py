@@ -11,16 +11,18 @@ from starlette.applications import Starlette
 from chassis.app import Handler, create_app
 from chassis.bus import Bus
 from chassis.cache import CacheMetrics, open_redis
-from chassis.client import ServiceClient, open_session
+from chassis.client import ServiceClient
 from chassis.context import Call
 from chassis.contract import Operation
-from chassis.credentials import Credentials, Verifier
-from chassis.database import create_engine, ping, transaction
+from chassis.credentials import Verifier
+from chassis.database import transaction
 from chassis.gate import Gate
 from chassis.health import Registry
-from chassis.messaging import bus_of, relay
+from chassis.keyset import KeySet
+from chassis.messaging import relay
 from chassis.metrics import Metrics
 from chassis.periodic import Periodic
+from chassis.process import Process, open_database
 from chassis.settings import Settings
 from chassis.tokens import AccessTokens
 from chassis.workers import Worker
@@ -28,7 +30,7 @@ from services.users import contract, session_store
 from services.users import settings as users_settings
 from services.users.accounts import Accounts
 from services.users.administration import Administration
-from services.users.contract import SERVICE, GetJwks, Jwk, Jwks
+from services.users.contract import SERVICE, GetJwks
 from services.users.keys import RELOAD_EVERY, KeyRing, KeySource, new_key
 from services.users.passwords import Passwords
 from services.users.profile_cache import POLL, CacheRefresher, ProfileCache
@@ -63,7 +65,7 @@ def build(
         key_source: makes signing keys; tests hand in one that is quick.
     """
     common, metrics = settings.common, Metrics()
-    engine = _open_database(common, registry)
+    engine = open_database(common, registry)
     passwords = Passwords(settings.hashing)
     registry.register("passwords", close=passwords.close)
     _measure(passwords, metrics)
@@ -98,28 +100,18 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
         SettingsError: the environment is not right.
     """
     settings = users_settings.read(environ)
-    common = settings.common
-    credentials = Credentials.load(common.keys_dir, SERVICE)
-    bus = bus_of(common)
-    registry = Registry()
-    registry.register("bus", ping=bus.ping, close=bus.close, required=False)
-    redis = open_redis(common.redis_url) if common.redis_url is not None else None
+    process = Process(settings.common)
+    redis = open_redis(settings.common.redis_url) if settings.common.redis_url is not None else None
     if redis is not None:
-        registry.register("valkey", ping=redis.ping, close=redis.aclose, required=False)
-    session = open_session()
-    registry.register("http", close=session.close)
-    ledger = ServiceClient(
-        "ledger", common.peers["ledger"], session=session, credentials=credentials
+        process.registry.register("valkey", ping=redis.ping, close=redis.aclose, required=False)
+    app = build(
+        settings,
+        bus=process.bus,
+        ledger=process.client("ledger"),
+        redis=redis,
+        registry=process.registry,
     )
-    return build(settings, bus=bus, ledger=ledger, redis=redis, registry=registry), common
-
-
-def _open_database(common: Settings, registry: Registry) -> AsyncEngine:
-    if common.database_url is None:
-        raise ValueError("the users service needs its database")
-    engine = create_engine(common.database_url.reveal(), application_name=SERVICE)
-    registry.register("postgres", ping=lambda: ping(engine), close=engine.dispose)
-    return engine
+    return app, settings.common
 
 
 def _measure(passwords: Passwords, metrics: Metrics) -> None:
@@ -130,14 +122,8 @@ def _measure(passwords: Passwords, metrics: Metrics) -> None:
 def _handlers(
     sessions: Sessions, profiles: UserProfiles, administration: Administration, keys: KeyRing
 ) -> Mapping[Operation[Any, Any], Handler]:
-    async def jwks(_: Call, __: GetJwks) -> Jwks:
-        published = await keys.public_keys()
-        return Jwks(
-            keys=[
-                Jwk(kid=key.kid, kty=key.kty, alg=key.alg, use=key.use, n=key.n, e=key.e)
-                for key in published.keys
-            ]
-        )
+    async def jwks(_: Call, __: GetJwks) -> KeySet:
+        return await keys.public_keys()
 
     return {
         contract.REGISTER: sessions.register,

@@ -18,6 +18,7 @@ from chassis.contract import (
     PageSize,
     UserAccess,
 )
+from chassis.keyset import KeySet
 
 SERVICE = "users"
 
@@ -212,21 +213,6 @@ class GetJwks(Message, frozen=True, kw_only=True):
     """Nothing to say."""
 
 
-class Jwk(Answer, frozen=True, kw_only=True):
-    """An RSA public key, RFC 7517."""
-
-    kid: str
-    kty: str
-    alg: str
-    use: str
-    n: str
-    e: str
-
-
-class Jwks(Answer, frozen=True, kw_only=True):
-    keys: list[Jwk]
-
-
 REGISTER = Operation(
     service=SERVICE,
     name="register",
@@ -342,7 +328,7 @@ JWKS = Operation(
     name="jwks",
     path="/.well-known/jwks.json",
     request=GetJwks,
-    response=Jwks,
+    response=KeySet,
     summary="The public keys that verify access tokens",
     reads=True,
     callers=frozenset(),

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 from redis.asyncio import Redis
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis import logs
@@ -42,6 +42,9 @@ RETRY: Final = timedelta(seconds=2)
 
 MOOT_AFTER: Final = timedelta(seconds=2 * TTL)
 """When an order that could not be carried out is dropped: every entry that it was about has expired."""
+
+_ANY_DUE = select(exists().where(cache_refreshes.c.next_attempt_at <= func.clock_timestamp()))
+"""Asked first, as there is nothing to do most of the time and this takes one round trip."""
 
 _log = logs.get("cache")
 
@@ -148,6 +151,9 @@ class CacheRefresher:
 
     async def work(self) -> bool:
         """Carry out the orders that are due, up to `BATCH`; whether more may be waiting."""
+        async with autocommit(self._engine) as connection:
+            if not (await connection.execute(_ANY_DUE)).scalar_one():
+                return False
         async with transaction(self._engine) as uow:
             due = await _take(uow.connection)
             if not due:
