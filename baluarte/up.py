@@ -13,9 +13,11 @@ import aiohttp
 from baluarte import demo_data, migrate
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import end_orphans
+from baluarte.errors import BaluarteError
 from baluarte.supervisor import api, occupancy
 from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
 from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, make_plan
+from baluarte.supervisor.rehearsal import rehearse
 from baluarte.supervisor.screen import Screen
 from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked
 from chassis.errors import CodedError
@@ -43,6 +45,8 @@ class Up:
         with occupancy.occupied(self.options.state), asking(request):
             self._end_leftovers()
             plan = make_plan(self.options, self.environ)
+            if problems := await asyncio.to_thread(rehearse, plan):
+                raise BaluarteError(*problems)
             if fresh:  # only now: a mistake in the settings must not cost the data
                 occupancy.empty(plan.state)
                 self.screen.show(f"starting over in {plan.state}")

@@ -97,7 +97,7 @@ def make_plan(
     redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None)
     amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None)
     chosen = _ports(options, reader)
-    problems = [_invalid(problem) for problem in reader.problems]
+    problems = [invalid(problem) for problem in reader.problems]
     problems += _replica_problems(options.replicas)
     plan = Plan(
         state=options.state.absolute(),
@@ -128,7 +128,8 @@ def _database_url(text: str) -> str:
     return settings.database_url(text).reveal()
 
 
-def _invalid(problem: str) -> Problem:
+def invalid(problem: str) -> Problem:
+    """A reader's sentence, `what is wrong; what to do`, as a problem."""
     what, _, way_out = problem.partition("; ")
     return Problem("SETTING_INVALID", what, way_out or "correct it")
 

@@ -10,6 +10,7 @@ from baluarte import migrate
 from baluarte.cli import EXIT_NOT_RUNNING, EXIT_PROBLEM, main
 from baluarte.supervisor.logfiles import LogFile
 from tests import servers
+from tests.baluarte.platforms import free_ports
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -62,6 +63,23 @@ def test_up_tells_all_problems_and_starts_nothing(tmp_path: Path) -> None:
     assert refused.exit_code == EXIT_PROBLEM
     assert refused.output.count("SETTING_INVALID") == 2
     assert "PORT_IN_USE" in refused.output
+    assert not (tmp_path / "state" / "postgres").exists()
+
+
+def test_up_reads_every_process_settings_before_it_starts_one(tmp_path: Path) -> None:
+    """A service's own settings are told by `up`, not by a process that ends again and again."""
+    ports = free_ports()
+    refused = run(
+        "up",
+        "--state-dir",
+        str(tmp_path / "state"),
+        **ports,
+        BALUARTE_RATE_LIMIT="none",
+        BALUARTE_NOTIFICATIONS_CHANNELS="pigeon",
+        BALUARTE_USERS_HASHING_QUEUE="-1",
+    )
+    assert refused.exit_code == EXIT_PROBLEM
+    assert refused.output.count("SETTING_INVALID") == 3, refused.output
     assert not (tmp_path / "state" / "postgres").exists()
 
 
