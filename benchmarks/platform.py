@@ -12,7 +12,6 @@ Each part's share is a ratio within the run.
 import argparse
 import asyncio
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -127,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

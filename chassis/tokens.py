@@ -19,6 +19,9 @@ import msgspec
 from chassis import codes, logs
 from chassis.context import UserIdentity
 from chassis.errors import CodedError
+from chassis.keyset import KeySet, PublicKey
+
+__all__ = ["AccessTokens", "FetchKeys", "KeySet", "PublicKey"]
 
 ISSUER = "baluarte-users"
 AUDIENCE = "baluarte"
@@ -41,21 +44,6 @@ MAX_TOKEN = 4_096
 ROLES = frozenset({"customer", "support", "admin"})
 
 _log = logs.get("tokens")
-
-
-class PublicKey(msgspec.Struct, frozen=True):
-    """An RSA public key as published (RFC 7517)."""
-
-    kid: str
-    kty: str
-    alg: str
-    use: str
-    n: str
-    e: str
-
-
-class KeySet(msgspec.Struct, frozen=True):
-    keys: list[PublicKey]
 
 
 FetchKeys = Callable[[], Awaitable[KeySet]]

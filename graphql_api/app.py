@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -13,13 +12,13 @@ from starlette.routing import BaseRoute, Route
 from chassis.app import create_app
 from chassis.cache import open_redis
 from chassis.client import ServiceClient, open_session
-from chassis.context import Call
 from chassis.credentials import Credentials
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
+from chassis.process import keys_from
 from chassis.settings import Settings
-from chassis.tokens import AccessTokens, KeySet
+from chassis.tokens import AccessTokens
 from graphql_api import settings as settings_module
 from graphql_api.downstream import Client, Downstream, over
 from graphql_api.execution.documents import Documents
@@ -38,9 +37,7 @@ from graphql_api.security.rate_limit import (
 from graphql_api.settings import PEERS, GatewaySettings
 from graphql_api.telemetry import Telemetry
 from graphql_api.web.endpoint import GraphQLEndpoint
-
-JWKS_SECONDS = 2.0
-"""Longest wait for the keys that verify access tokens; sessions go on with the last good ones."""
+from services.users.contract import JWKS
 
 SERVICE = "gateway"
 
@@ -81,7 +78,7 @@ def build(parts: Parts) -> Starlette:
             documents,
             telemetry,
             single_mutations=SINGLE_MUTATIONS,
-            max_errors=settings.limits.errors,
+            limits=settings.limits,
         ),
         downstream=parts.downstream,
         tokens=parts.tokens,
@@ -157,7 +154,8 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
         registry.register(peer, ping=client.ping, required=False)
     downstream = over(**clients)
     tokens = AccessTokens(
-        keys_from(downstream), file=shared.state_dir / f"{SERVICE}-user-keys.json"
+        keys_from(clients["users"], JWKS, SERVICE),
+        file=shared.state_dir / f"{SERVICE}-user-keys.json",
     )
     app = build(
         Parts(
@@ -173,16 +171,6 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
     return app, shared
 
 
-def keys_from(downstream: Downstream) -> Callable[[], Awaitable[KeySet]]:
-    """Gets the keys of access tokens from the users service."""
-
-    async def fetch() -> KeySet:
-        call = Call.background(SERVICE, seconds=JWKS_SECONDS)
-        return msgspec.convert(msgspec.to_builtins(await downstream.users.jwks(call)), KeySet)
-
-    return fetch
-
-
 def _valkey(shared: Settings, registry: Registry) -> Store | None:
     if shared.redis_url is None:
         return None
@@ -195,4 +183,4 @@ def _valkey(shared: Settings, registry: Registry) -> Store | None:
     return ValkeyStore(client)
 
 
-__all__ = ["Client", "Parts", "build", "compose", "keys_from"]
+__all__ = ["Client", "Parts", "build", "compose"]

@@ -92,10 +92,6 @@ class Users:
         )
         return answer.user
 
-    async def jwks(self, call: Call) -> contract.Jwks:
-        """The public keys that verify access tokens."""
-        return await self._client.call(call, contract.JWKS, contract.GetJwks())
-
     async def _change(
         self, call: Call, operation: Operation[Req, Res], request: Req, if_lost: str
     ) -> Res:

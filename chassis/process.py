@@ -1,0 +1,86 @@
+"""What every service process opens, registered for health and shutdown where it is opened.
+
+A composition root takes a `Process`, adds what is its own, and hands all to `create_app`.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from chassis.bus import Bus
+from chassis.client import ServiceClient, open_session
+from chassis.context import Call
+from chassis.contract import Operation
+from chassis.credentials import Credentials
+from chassis.database import POOL_SIZE, create_engine, ping
+from chassis.health import Registry
+from chassis.keyset import KeySet
+from chassis.messaging import bus_of
+from chassis.settings import Settings, SettingsError
+from chassis.tokens import AccessTokens, FetchKeys
+
+Req = TypeVar("Req", bound=msgspec.Struct)
+
+KEYS_SECONDS = 2.0
+"""Seconds to get the public keys of the users service; the last good ones serve meanwhile."""
+
+
+class Process:
+    """The parts that services share. Nothing connects until it is used.
+
+    Attributes:
+        bus: where events go and come from; its absence stops no request.
+        registry: knows all that was opened here.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = Registry()
+        self.credentials = Credentials.load(settings.keys_dir, settings.service)
+        self.bus: Bus = bus_of(settings)
+        self.registry.register("bus", ping=self.bus.ping, close=self.bus.close, required=False)
+        self.session = open_session()
+        self.registry.register("http", close=self.session.close)
+
+    def client(self, peer: str) -> ServiceClient:
+        """A client of another service, at the addresses in the settings."""
+        return ServiceClient(
+            peer, self.settings.peers[peer], session=self.session, credentials=self.credentials
+        )
+
+    def access_tokens(self, publish: Operation[Any, KeySet]) -> AccessTokens:
+        """Verifies users' tokens by the keys that `publish` answers, kept over restarts."""
+        name = f"{self.settings.service}-user-keys.json"
+        fetch = keys_from(self.client(publish.service), publish, self.settings.service)
+        return AccessTokens(fetch, file=self.settings.state_dir / name)
+
+
+def keys_from(client: ServiceClient, publish: Operation[Any, KeySet], service: str) -> FetchKeys:
+    """Gets the public keys on behalf of `service`."""
+
+    async def fetch() -> KeySet:
+        call = Call.background(service, seconds=KEYS_SECONDS)
+        return await client.call(call, publish, publish.request())
+
+    return fetch
+
+
+def open_database(
+    settings: Settings, registry: Registry, *, pool_size: int = POOL_SIZE
+) -> AsyncEngine:
+    """The service's own database, required for readiness.
+
+    Raises:
+        SettingsError: the settings name none.
+    """
+    if settings.database_url is None:
+        key = f"BALUARTE_{settings.service.upper()}_DATABASE_URL"
+        raise SettingsError(
+            [f"{key} is not set; give postgresql://user:password@host:port/database"]
+        )
+    engine = create_engine(
+        settings.database_url.reveal(), application_name=settings.service, pool_size=pool_size
+    )
+    registry.register("postgres", ping=lambda: ping(engine), close=engine.dispose)
+    return engine
