@@ -172,7 +172,10 @@ GRAPHQL_VALIDATION_FAILED = Code(
     "Compare it with /schema.graphql",
 )
 OPERATION_TOO_LARGE = Code(
-    "OPERATION_TOO_LARGE", 400, "The GraphQL document has too many tokens", "Split the operation"
+    "OPERATION_TOO_LARGE",
+    400,
+    "The GraphQL operation has too many tokens or asks for too many rows",
+    "Split it, or ask for smaller pages",
 )
 OPERATION_TOO_DEEP = Code(
     "OPERATION_TOO_DEEP", 400, "The selection is nested too deeply", "Ask for fewer levels"

@@ -16,6 +16,21 @@ DEVELOPMENT_ORIGINS = tuple(
 )
 """Where the usual development servers run: Next and Create React App, Angular, Vite, Vue."""
 
+REQUESTS_PER_MINUTE = 100
+"""Of one client: more than a person clicks, less than a scraper wants."""
+
+LOGINS_PER_ACCOUNT = 10
+"""Tries a minute on one account: people mistype twice, guessing needs thousands."""
+
+LOGINS_PER_ADDRESS = 30
+"""Tries a minute from one address: an office behind one address signs in on Monday morning."""
+
+MAX_BODY = 100_000
+"""Bytes of a request: the largest document that the limits admit, several times over."""
+
+MAX_SECONDS = 10
+"""Longest operation: what a person waits for at most."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -37,11 +52,11 @@ class GatewaySettings:
     shared: Settings
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
-    requests_per_minute: int = 100
-    logins_per_account: int = 10
-    logins_per_address: int = 30
-    max_body: int = 100_000
-    max_seconds: float = 10.0
+    requests_per_minute: int = REQUESTS_PER_MINUTE
+    logins_per_account: int = LOGINS_PER_ACCOUNT
+    logins_per_address: int = LOGINS_PER_ADDRESS
+    max_body: int = MAX_BODY
+    max_seconds: float = MAX_SECONDS
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -64,15 +79,21 @@ def read(environ: Mapping[str, str]) -> GatewaySettings:
         ),
         trusted_proxies=keys.get("BALUARTE_TRUSTED_PROXIES", parse=networks, default=()),
         requests_per_minute=keys.get(
-            "BALUARTE_RATE_LIMIT", parse=whole_number(1, 10_000_000), default=100
+            "BALUARTE_RATE_LIMIT", parse=whole_number(1, 10_000_000), default=REQUESTS_PER_MINUTE
         ),
         logins_per_account=keys.get(
-            "BALUARTE_LOGIN_LIMIT_ACCOUNT", parse=whole_number(1, 1_000_000), default=10
+            "BALUARTE_LOGIN_LIMIT_ACCOUNT",
+            parse=whole_number(1, 1_000_000),
+            default=LOGINS_PER_ACCOUNT,
         ),
         logins_per_address=keys.get(
-            "BALUARTE_LOGIN_LIMIT_ADDRESS", parse=whole_number(1, 1_000_000), default=30
+            "BALUARTE_LOGIN_LIMIT_ADDRESS",
+            parse=whole_number(1, 1_000_000),
+            default=LOGINS_PER_ADDRESS,
         ),
-        max_seconds=keys.get("BALUARTE_OPERATION_SECONDS", parse=whole_number(1, 60), default=10),
+        max_seconds=keys.get(
+            "BALUARTE_OPERATION_SECONDS", parse=whole_number(1, 60), default=MAX_SECONDS
+        ),
     )
     keys.finish()
     return settings

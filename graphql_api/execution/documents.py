@@ -25,6 +25,7 @@ from graphql.validation import NoSchemaIntrospectionCustomRule
 from chassis import codes
 from graphql_api.errors import Refused
 from graphql_api.execution.limits import Limits, Shape, check
+from graphql_api.execution.rows import Rows, paged_fields
 
 MAX_DOCUMENTS = 1_000
 """Most documents kept: an application has tens to hundreds."""
@@ -44,9 +45,12 @@ TOO_DEEP = "Document is nested too deeply"
 class Operation:
     """One executable operation of a document."""
 
-    name: str | None
-    type: OperationType
+    node: OperationDefinitionNode
     shape: Shape
+
+    @property
+    def type(self) -> OperationType:
+        return self.node.operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Document:
 
     ast: DocumentNode
     operations: dict[str, Operation]
+    rows: Rows
     weight: int
 
     def operation(self, name: str | None) -> Operation:
@@ -96,6 +101,7 @@ class Documents:
     ) -> None:
         self._schema = schema
         self._limits = limits
+        self._paged = paged_fields(schema)
         self._rules: Sequence[type[ASTValidationRule]] = (
             specified_rules
             if introspection
@@ -143,10 +149,10 @@ class Documents:
         operations: dict[str, Operation] = {}
         for node in ast.definitions:
             if isinstance(node, OperationDefinitionNode):
-                name = node.name.value if node.name else None
-                operations[name or ""] = Operation(name, node.operation, shapes[name or ""])
+                name = node.name.value if node.name else ""
+                operations[name] = Operation(node, shapes[name])
         weight = len(source) * 4 + (ast.token_count or 0) * BYTES_PER_TOKEN
-        return Document(ast, operations, weight)
+        return Document(ast, operations, Rows.of(ast, self._paged), weight)
 
     def _parse(self, source: str) -> DocumentNode:
         try:

@@ -13,6 +13,7 @@ from chassis.errors import CodedError
 from graphql_api.context import Context
 from graphql_api.errors import ErrorBody, Refused, body_of, field_error, refusals
 from graphql_api.execution.documents import Document, Documents, Operation
+from graphql_api.execution.limits import Limits
 from graphql_api.telemetry import NOTHING, Subject, Telemetry, outcome_of
 from resilience.deadline import Deadline
 
@@ -80,13 +81,13 @@ class Executor:
         telemetry: Telemetry,
         *,
         single_mutations: frozenset[str],
-        max_errors: int,
+        limits: Limits,
     ) -> None:
         self._schema = schema
         self._documents = documents
         self._telemetry = telemetry
         self._single = single_mutations
-        self._max_errors = max_errors
+        self._limits = limits
 
     async def run(
         self,
@@ -124,6 +125,12 @@ class Executor:
         finally:
             self._telemetry.document(hit=self._documents.hits > hits)
         operation = document.operation(request.operation_name)
+        rows = document.rows.count(operation.node, request.variables or {})
+        if rows > self._limits.rows:
+            raise codes.OPERATION_TOO_LARGE.error(
+                f"The pages hold up to {rows} rows; {self._limits.rows} are allowed. "
+                "Ask for smaller pages."
+            )
         if operation.type is OperationType.QUERY:
             return document, operation
         if not mutations_allowed:
@@ -149,7 +156,7 @@ class Executor:
         except TimeoutError:
             return self._late(operation, context)
         if result.data is None:  # every root field is nullable, so the variables did not fit
-            raise Refused(codes.INVALID_INPUT, (result.errors or [])[: self._max_errors])
+            raise Refused(codes.INVALID_INPUT, (result.errors or [])[: self._limits.errors])
         correlation_id = context.ask.call.correlation_id
         errors = [field_error(error, correlation_id) for error in result.errors or ()]
         extensions: dict[str, Any] = {}
@@ -166,7 +173,7 @@ class Executor:
             context_value=context,
             variable_values=request.variables,
             operation_name=request.operation_name,
-            max_coercion_errors=self._max_errors,
+            max_coercion_errors=self._limits.errors,
             hide_suggestions=True,
         )
         return await result if isawaitable(result) else result

@@ -37,6 +37,7 @@ class Limits:
         aliases: all fragments unfolded; a dashboard uses a handful.
         fragments: defined in the document.
         repeats: times that one response name may stand in one selection set.
+        rows: that all pages of an operation may hold together; some 30 µs of this process each.
         errors: most errors of one kind that are told.
     """
 
@@ -45,6 +46,7 @@ class Limits:
     aliases: int = 30
     fragments: int = 30
     repeats: int = 10
+    rows: int = 5_000
     errors: int = 5
 
 

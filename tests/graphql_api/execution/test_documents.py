@@ -113,9 +113,9 @@ def test_extremes_are_coded(source: str, code: str) -> None:
 def test_the_operation_is_chosen_by_name() -> None:
     """Of several operations the name decides; without one, or with a wrong one, it is INVALID_INPUT."""
     document = make().get("query A { me { id } } query B { me { name } }")
-    assert document.operation("B").name == "B"
+    assert document.operation("B") is document.operations["B"]
     for name in (None, "", "C"):
         with pytest.raises(CodedError) as caught:
             document.operation(name)
         assert caught.value.field == "operationName"
-    assert make().get("{ me { id } }").operation(None).name is None
+    assert make().get("{ me { id } }").operation(None).node.name is None
