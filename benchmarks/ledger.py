@@ -17,8 +17,8 @@ import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,11 @@ from services.ledger.writer import Writer
 from tests import servers
 
 ACCOUNTS = 1_000
-POOL = 10
-"""Connections for the plain side; the writer takes one of them. More make the plain side slower here."""
+POOLS = (10, 32)
+"""Connections of the plain side: what a service has by default, and one for each of 32 in flight. The
+writer has one connection of the same pool."""
 
-READY_SECONDS = 15.0
+READY_SECONDS = 60.0
 
 Post = Callable[[Posting], Awaitable[PostingStatus]]
 Draw = Callable[[random.Random], tuple[UUID, UUID]]
@@ -143,10 +144,10 @@ class Plain:
 
 
 @asynccontextmanager
-async def plain(pool: Any) -> AsyncIterator[Plain]:
-    """The plain side on all connections of the pool."""
+async def plain(pool: Any, size: int) -> AsyncIterator[Plain]:
+    """The plain side on `size` connections of the pool."""
     async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(pool.acquire()) for _ in range(POOL)]
+        connections = [await stack.enter_async_context(pool.acquire()) for _ in range(size)]
         yield Plain(
             connections,
             [[await each.prepare(sql) for sql in Plain.STATEMENTS] for each in connections],
@@ -252,26 +253,30 @@ async def prepare(pool: Any) -> list[UUID]:
 async def measure(url: str, seconds: float, rounds: int) -> tuple[list[Row], list[UUID]]:
     rows: list[Row] = []
     seeds = count()  # one per run: every id is new
-    made = asyncpg.create_pool(url, min_size=POOL, max_size=POOL)  # type: ignore[no-untyped-call]
+    size = max(POOLS)
+    made = asyncpg.create_pool(url, min_size=size, max_size=size)  # type: ignore[no-untyped-call]
     async with made as pool:
         accounts = await prepare(pool)
         for workload, draw in workloads(accounts).items():
             for in_flight in (32, 256):
-                found: dict[str, list[Row]] = {"plain": [], "group commit": []}
+                best: dict[str, Row] = {}
                 for _ in range(rounds):
-                    for side, opened in (("plain", plain(pool)), ("group commit", grouped(pool))):
+                    for side, opened in sides(pool):
                         async with opened as arm:
-                            found[side].append(
-                                await closed_loop(arm.post, draw, in_flight, seconds, next(seeds))
-                            )
-                for side, sides in found.items():
-                    best = max(sides, key=lambda row: row.per_second)
-                    rows.append(
-                        Row(workload, in_flight, side, best.per_second, best.p99_ms, best.cpu_us)
-                    )
+                            row = await closed_loop(arm.post, draw, in_flight, seconds, next(seeds))
+                        row = replace(row, workload=workload, side=side)
+                        best[side] = max(row, best.get(side, row), key=lambda r: r.per_second)
+                rows += best.values()
         await check(pool)
         await pool.execute("TRUNCATE outbox")  # not to be relayed while HTTP is measured
     return rows, accounts
+
+
+def sides(pool: Any) -> Iterator[tuple[str, AbstractAsyncContextManager[Plain | Grouped]]]:
+    """What is compared, group commit last."""
+    for size in POOLS:
+        yield f"plain, {size} connections", plain(pool, size)
+    yield "group commit", grouped(pool)
 
 
 async def check(pool: Any) -> None:
@@ -287,17 +292,19 @@ async def check(pool: Any) -> None:
 
 def report(rows: list[Row]) -> Iterator[str]:
     yield (
-        f"{'workload':<12} {'in flight':>9} {'':<13} {'postings/s':>10} "
-        f"{'p99 ms':>8} {'CPU µs*':>8} {'ratio':>6}"
+        f"{'workload':<12} {'in flight':>9}  {'':<21} {'postings/s':>10} "
+        f"{'p99 ms':>8} {'CPU µs':>8}  group commit is"
     )
-    for plain, group in zip(rows[::2], rows[1::2], strict=True):
-        for row in (plain, group):
-            ratio = "" if row is plain else f"{group.per_second / plain.per_second:.1f}"
+    each = len(POOLS) + 1
+    for at in range(0, len(rows), each):
+        group = rows[at + each - 1]
+        for row in rows[at : at + each]:
+            ratio = "" if row is group else f"{group.per_second / row.per_second:.1f} times this"
             yield (
-                f"{row.workload:<12} {row.in_flight:>9} {row.side:<13} {row.per_second:>10,.0f} "
-                f"{row.p99_ms:>8.1f} {row.cpu_us:>8.0f} {ratio:>6}"
-            )
-    yield "* of this process, for each posting; PostgreSQL's comes on top"
+                f"{row.workload:<12} {row.in_flight:>9}  {row.side:<21} {row.per_second:>10,.0f} "
+                f"{row.p99_ms:>8.1f} {row.cpu_us:>8.0f}  {ratio}"
+            ).rstrip()
+    yield "CPU of this process, for each posting; PostgreSQL's comes on top."
 
 
 async def over_http(url: str, home: Path, seconds: float, accounts: list[UUID]) -> list[str]:
@@ -406,7 +413,7 @@ def main(seconds: float, rounds: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each row")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each row")
     parser.add_argument("--rounds", type=int, default=2, help="alternating; the best counts")
     arguments = parser.parse_args()
     main(arguments.seconds, arguments.rounds)
