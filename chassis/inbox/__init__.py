@@ -7,17 +7,11 @@ The receiver commits a message to the inbox and then acknowledges it; the worker
 transaction that marks the message done.
 """
 
+from chassis.inbox.options import InboxListener, InboxOptions, InboxStats, SilentInbox
 from chassis.inbox.receiver import InboxReceiver, accept
 from chassis.inbox.staff import ParkedMessage, discard, parked, redrive
 from chassis.inbox.verdicts import Park, Postpone
-from chassis.inbox.worker import (
-    Handler,
-    InboxListener,
-    InboxOptions,
-    InboxStats,
-    InboxWorker,
-    SilentInbox,
-)
+from chassis.inbox.worker import Handler, InboxWorker
 
 __all__ = [
     "Handler",

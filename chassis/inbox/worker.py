@@ -9,18 +9,19 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis import logs
 from chassis.context import set_correlation_id
 from chassis.database import autocommit, transaction
 from chassis.errors import CodedError
+from chassis.inbox import statements
+from chassis.inbox.options import InboxListener, InboxOptions, InboxStats, SilentInbox
 from chassis.inbox.verdicts import Park, Postpone, Verdict, judge
 from chassis.messages import Event, decode
 from chassis.pacing import Backoff, Pace
@@ -31,146 +32,7 @@ Handler = Callable[[AsyncConnection, Event], Awaitable[None]]
 It may be called again for the same event, after a rollback. Calls to other services must be
 idempotent, and shorter than `InboxOptions.handler_timeout`."""
 
-MIN_RETENTION_DAYS: Final = 7
-"""A duplicate may arrive as late as a broker or an outbox is restored from a backup."""
-
-# The oldest open message of every key after `after`, in the order of keys: an index probe per key,
-# however many messages wait behind a parked one. The recursion stops when the limit is reached.
-_READY = text(
-    """
-WITH RECURSIVE head AS (
-    (SELECT key, state, next_attempt_at FROM inbox
-     WHERE consumer = :consumer AND state <> 'done' AND key > :after
-     ORDER BY key, seq LIMIT 1)
-    UNION ALL
-    SELECT next.* FROM head CROSS JOIN LATERAL (
-        SELECT key, state, next_attempt_at FROM inbox
-        WHERE consumer = :consumer AND state <> 'done' AND key > head.key
-        ORDER BY key, seq LIMIT 1
-    ) AS next
-)
-SELECT key FROM head
-WHERE state = 'pending' AND next_attempt_at <= clock_timestamp()
-LIMIT :limit
-"""
-)
-# The inner look finds the head; the outer one locks it and looks again whether it is still open, as
-# another replica may have finished it in between.
-_HEAD = text(
-    """
-SELECT message_id, payload, attempts, failures FROM inbox
-WHERE consumer = :consumer AND message_id = (
-    SELECT message_id FROM inbox
-    WHERE consumer = :consumer AND key = :key AND state <> 'done'
-    ORDER BY seq LIMIT 1
-) AND state = 'pending' AND next_attempt_at <= clock_timestamp()
-FOR UPDATE SKIP LOCKED
-"""
-)
-_DONE = text(
-    "UPDATE inbox SET state = 'done', done_at = clock_timestamp(), payload = NULL,"
-    " attempts = attempts + 1 WHERE consumer = :consumer AND message_id = :message_id"
-)
-_FAILED = text(
-    "UPDATE inbox SET state = :state, attempts = attempts + 1, failures = :failures,"
-    " last_error = :code,"
-    " next_attempt_at = clock_timestamp() + make_interval(secs => :pause)"
-    " WHERE consumer = :consumer AND message_id = :message_id"
-    " AND state = 'pending' AND attempts = :attempts"
-)
-_PRUNE = text(
-    "DELETE FROM inbox WHERE (consumer, message_id) IN ("
-    " SELECT consumer, message_id FROM inbox WHERE state = 'done'"
-    " AND done_at < clock_timestamp() - make_interval(days => :days)"
-    " ORDER BY done_at LIMIT :batch FOR UPDATE SKIP LOCKED)"
-)
-_STATS = text(
-    "SELECT count(*) FILTER (WHERE state = 'pending') AS pending,"
-    " count(*) FILTER (WHERE state = 'parked') AS parked,"
-    " extract(epoch FROM clock_timestamp() - min(received_at)) AS oldest_age"
-    " FROM (SELECT state, received_at FROM inbox"
-    " WHERE consumer = :consumer AND state <> 'done' LIMIT :limit) AS open"
-)
-
 log = logs.get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class InboxStats:
-    """What waits: `pending` messages (those behind a parked one too), `parked` ones, and seconds since
-    the oldest of both was received; all as far as `InboxOptions.count_limit` reaches."""
-
-    pending: int
-    parked: int
-    oldest_age: float
-
-
-class InboxListener(Protocol):
-    """Told what the worker does, for metrics. Must not block."""
-
-    def handled(self, type_: str, seconds: float) -> None:
-        """A message was handled and committed; `seconds` is what the handler's transaction took."""
-        ...
-
-    def failed(self, type_: str, code: str) -> None:
-        """A message was not handled and will be tried again."""
-        ...
-
-    def parked(self, type_: str, code: str) -> None:
-        """A message and those of its key behind it now wait for staff."""
-        ...
-
-    def backlog(self, stats: InboxStats) -> None:
-        """What waits, told at intervals."""
-        ...
-
-
-class SilentInbox:
-    """A listener that does not listen."""
-
-    def handled(self, type_: str, seconds: float) -> None: ...
-
-    def failed(self, type_: str, code: str) -> None: ...
-
-    def parked(self, type_: str, code: str) -> None: ...
-
-    def backlog(self, stats: InboxStats) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class InboxOptions:
-    """Bounds of an inbox worker.
-
-    Attributes:
-        concurrency: keys handled at once; each takes a connection, so keep it below the pool's size.
-        streak: messages of one key handled in a row before others get their turn.
-        poll: seconds between looks when nothing is known to be due (other replicas receive too).
-        backoff: pauses of a failing key.
-        max_failures: failures that count before a key is parked; about four minutes with the backoff.
-        handler_timeout: seconds for a handler; below the time that a transaction may sit idle.
-        retention_days: done messages are remembered this long, to recognise duplicates.
-        prune_every, prune_batch: seconds between rounds of forgetting, and rows per transaction.
-        backlog_every: seconds between two reports of the backlog.
-        count_limit: the backlog is counted up to here, since counting costs time.
-    """
-
-    concurrency: int = 4
-    streak: int = 50
-    poll: float = 0.5
-    backoff: Backoff = field(default_factory=lambda: Backoff(1.0, 60.0))
-    max_failures: int = 10
-    handler_timeout: float = 8.0
-    retention_days: int = 30
-    prune_every: float = 600.0
-    prune_batch: int = 1000
-    backlog_every: float = 5.0
-    count_limit: int = 100_000
-
-    def __post_init__(self) -> None:
-        if self.retention_days < MIN_RETENTION_DAYS:
-            raise ValueError(f"retention_days must be at least {MIN_RETENTION_DAYS}")
-        if min(self.concurrency, self.streak, self.max_failures, self.prune_batch) < 1:
-            raise ValueError("concurrency, streak, max_failures and prune_batch must be positive")
 
 
 class Turn(Enum):
@@ -253,7 +115,7 @@ class InboxWorker:
                 set_correlation_id(event.correlation_id)
                 await self._handle(uow.connection, event)
                 await uow.connection.execute(
-                    _DONE, {"consumer": self._consumer, "message_id": head.message_id}
+                    statements.DONE, {"consumer": self._consumer, "message_id": head.message_id}
                 )
                 await uow.commit()
         except Exception as error:
@@ -272,7 +134,7 @@ class InboxWorker:
         """
         async with autocommit(self._engine) as connection:
             found = await connection.execute(
-                _STATS, {"consumer": self._consumer, "limit": self._options.count_limit}
+                statements.STATS, {"consumer": self._consumer, "limit": self._options.count_limit}
             )
             row = found.one()
         return InboxStats(row.pending, row.parked, max(0.0, float(row.oldest_age or 0.0)))
@@ -285,14 +147,14 @@ class InboxWorker:
         """
         async with transaction(self._engine) as uow:
             pruned = await uow.connection.execute(
-                _PRUNE,
+                statements.PRUNE,
                 {"days": self._options.retention_days, "batch": self._options.prune_batch},
             )
             await uow.commit()
         return pruned.rowcount
 
     async def _lock_head(self, connection: AsyncConnection, key: str) -> _Head | None:
-        found = await connection.execute(_HEAD, {"consumer": self._consumer, "key": key})
+        found = await connection.execute(statements.HEAD, {"consumer": self._consumer, "key": key})
         row = found.one_or_none()
         return None if row is None else _Head(*row)
 
@@ -315,7 +177,7 @@ class InboxWorker:
         pause = self._options.backoff.pause(head.attempts + 1, self._pace.random)
         async with transaction(self._engine) as uow:
             await uow.connection.execute(
-                _FAILED,
+                statements.FAILED,
                 {
                     "consumer": self._consumer,
                     "message_id": head.message_id,
@@ -363,7 +225,7 @@ class InboxWorker:
         limit = free + len(self._running)
         async with autocommit(self._engine) as connection:
             found = await connection.execute(
-                _READY, {"consumer": self._consumer, "after": self._after, "limit": limit}
+                statements.READY, {"consumer": self._consumer, "after": self._after, "limit": limit}
             )
             keys = [row.key for row in found]
         wrapped = bool(self._after) and len(keys) < limit
