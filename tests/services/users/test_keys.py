@@ -239,6 +239,21 @@ async def test_lost_secret(engine: AsyncEngine) -> None:
     await verifier.verify(new_token)
 
 
+async def test_key_that_an_operator_deletes(engine: AsyncEngine) -> None:
+    """After its row is deleted a key neither signs nor is published, and a new one signs at once."""
+    ring = KeyRing(engine, Seal(SECRET), source=fresh_key)
+    await ring.ready()
+    leaked = jwt.get_unverified_header(ring.sign(claims()))["kid"]
+    async with engine.begin() as connection:
+        await connection.execute(text("DELETE FROM signing_keys"))
+
+    await ring.refresh()
+
+    published = [item.kid for item in (await ring.public_keys()).keys]
+    assert leaked not in published
+    assert published == [jwt.get_unverified_header(ring.sign(claims()))["kid"]]
+
+
 async def test_public_keys_outlive_the_database(engine: AsyncEngine, keys: KeyRing) -> None:
     """Keys that were read are published while the database is away."""
     await keys.ready()
