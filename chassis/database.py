@@ -276,8 +276,11 @@ async def _connect(engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnectio
 
 
 def _cancellations() -> int:
-    """How often the running task was asked to end. The driver may turn the request, when it comes
-    while a connection is being opened, into an error of the connection."""
+    """How often the running task was asked to end.
+
+    Looked at because SQLAlchemy tells a cancellation that comes while it asks its first connection
+    about the server as a closed connection.
+    """
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()
 
