@@ -1,7 +1,8 @@
-"""One batch's unit of work in PostgreSQL: five round trips, whatever the number of postings.
+"""One batch's unit of work in PostgreSQL: four round trips, whatever the number of postings.
 
-BEGIN · lock the accounts and read them · look up transfers and holds, after locking · one statement that
-writes everything by `unnest` · COMMIT. The caller says when: nothing commits by itself.
+BEGIN · lock the accounts, read them, and look whether an id is known, after locking · one statement that
+writes everything by `unnest` · COMMIT. Known ids cost one more. The caller says when: nothing commits
+by itself.
 
 It uses asyncpg directly, on a connection of its own for the life of the process: the statements are
 prepared once, and a pool would only be checked out once. Its session knows better than the planner that
@@ -10,7 +11,6 @@ each statement is by key (a plan made while a table was empty would scan it when
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -38,8 +38,6 @@ class Session(Protocol):
     """What we use of asyncpg's connection."""
 
     async def execute(self, query: str, *arguments: Any) -> str: ...
-
-    async def fetchval(self, query: str, *arguments: Any) -> Any: ...
 
     async def prepare(self, query: str) -> Statement: ...
 
@@ -185,7 +183,8 @@ class PostgresStore:
         session = await self._connect()
         try:
             await session.execute(SETTINGS)
-            self._lock = await session.prepare(locks.ACCOUNTS_BY_ID)
+            await session.execute(locks.DEFINE)
+            self._lock = await session.prepare(locks.LOCK_AND_LOOK)
             self._find = await session.prepare(FIND)
             self._find_reversed = await session.prepare(FIND_REVERSED)
             self._write = await session.prepare(WRITE)
@@ -197,21 +196,14 @@ class PostgresStore:
 
     async def read(self, keys: Keys) -> Book:
         await self.session.execute("BEGIN")
-        rows = await self._lock.fetch(keys.accounts)
-        accounts = {row[0]: Account(*row[:8]) for row in rows}
-        transfers, holds = await self.find(keys.transfers)
-        reversed_ids: set[UUID] = set()
+        *rows, last = await self._lock.fetch(keys.accounts, keys.transfers)
+        book = Book(now=last[8], accounts={row[0]: Account(*row[:8]) for row in rows})
+        if last[6]:
+            book.transfers, book.holds = await self.find(keys.transfers)
         if keys.reversed_ids:
             found = await self._find_reversed.fetch(keys.reversed_ids)
-            reversed_ids.update(row[0] for row in found)
-        now: datetime = rows[0][8] if rows else await self.session.fetchval("SELECT now()")
-        return Book(
-            now=now,
-            accounts=accounts,
-            transfers=transfers,
-            reversed_ids=reversed_ids,
-            holds=holds,
-        )
+            book.reversed_ids.update(row[0] for row in found)
+        return book
 
     async def find(self, ids: Sequence[UUID]) -> tuple[dict[UUID, Transfer], dict[UUID, Hold]]:
         """The transfers and holds among `ids` that exist, with the balances after their legs."""
