@@ -20,7 +20,7 @@ from chassis.process import keys_from
 from chassis.settings import Settings
 from chassis.tokens import AccessTokens
 from graphql_api import settings as settings_module
-from graphql_api.downstream import Client, Downstream, over
+from graphql_api.downstream import Downstream, over
 from graphql_api.execution.documents import Documents
 from graphql_api.execution.executor import Executor
 from graphql_api.graphiql import GraphiQL
@@ -183,4 +183,4 @@ def _valkey(shared: Settings, registry: Registry) -> Store | None:
     return ValkeyStore(client)
 
 
-__all__ = ["Client", "Parts", "build", "compose"]
+__all__ = ["Parts", "build", "compose"]

@@ -6,7 +6,6 @@ from typing import Any, NewType
 import strawberry
 from graphql import GraphQLError, ValueNode
 from graphql.utilities import value_from_ast_untyped
-from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
 from strawberry.types.scalar import ScalarDefinition
 
 DecimalString = NewType("DecimalString", str)
@@ -85,4 +84,4 @@ SCALARS: dict[object, ScalarDefinition] = {
 }
 """What `StrawberryConfig.scalar_map` takes."""
 
-__all__ = ["DEFAULT_SCALAR_REGISTRY", "SCALARS", "DecimalString", "MetadataObject"]
+__all__ = ["SCALARS", "DecimalString", "MetadataObject"]

@@ -1,6 +1,7 @@
 """The gateway's rate limits: requests per client, and tries of credentials per account and address."""
 
 import math
+import unicodedata
 from dataclasses import dataclass
 
 from chassis import codes
@@ -52,8 +53,7 @@ class Limiter:
         """
         await self._admit("address", address, self._limits.logins_per_address)
         if email is not None:
-            account = email.strip().casefold()
-            await self._admit("account", account, self._limits.logins_per_account)
+            await self._admit("account", same_account(email), self._limits.logins_per_account)
 
     async def _admit(self, kind: str, identity: str, window: Window) -> None:
         decision = await self._store.take(client_key(kind, identity), window)
@@ -74,3 +74,13 @@ class Limiter:
         if not decision.allowed:
             headers["retry-after"] = str(max(1, math.ceil(decision.retry_after)))
         return headers
+
+
+def same_account(email: str) -> str:
+    """One text for every way of writing an address (Unicode's canonical caseless form, D145).
+
+    The users service matches addresses so; with anything weaker, each spelling of one address would
+    have tries of its own.
+    """
+    decomposed = unicodedata.normalize("NFD", email.strip())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", decomposed.casefold()))

@@ -24,7 +24,7 @@ from services.users import contract as users
 from tests import servers
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 START_SECONDS = 60.0
 """For all five processes on a busy machine."""

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from chassis.settings import Environment
+from graphql_api.security.limits import same_account
 from graphql_api.settings import networks
 from services.users.contract import Role
+from services.users.emails import key_of as as_one_account
 from tests.graphql_api.driving import SETTINGS, Gateway, in_environment
 from tests.graphql_api.fakes import Platform
 
@@ -97,6 +99,14 @@ async def test_an_account_is_tried_only_so_often(platform: Platform) -> None:
         replies.append(reply.codes[0])
     assert replies == ["INVALID_CREDENTIALS"] * 3 + ["RATE_LIMITED"] * 2
     assert platform.users.operations.count("login") == 3
+
+
+def test_every_spelling_of_an_address_is_one_account() -> None:
+    """Case and composition of letters give no further tries: the users service sees one account too."""
+    spellings = ["José@Ex.com", "jose\u0301@ex.com", "JOSE\u0301@EX.COM", " jos\u00e9@ex.com "]
+    assert len({same_account(email) for email in spellings}) == 1
+    assert {as_one_account(email.strip()) for email in spellings} == {same_account(spellings[0])}
+    assert same_account("jose@ex.com") != same_account(spellings[0])
 
 
 async def test_an_address_tries_only_so_often(platform: Platform) -> None:
