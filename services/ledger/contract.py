@@ -141,8 +141,9 @@ class PostTransfers(Message, frozen=True, kw_only=True):
 class PostingResult(Answer, frozen=True, kw_only=True):
     """One posting's result: either `posted`, or the code of the error that stopped this item alone.
 
-    `error` is TRANSFER_MISMATCH (definite: this id exists with other fields), OUTCOME_UNKNOWN (send it
-    again) or UNAVAILABLE (not done).
+    `error` is TRANSFER_MISMATCH (definite: this id, or the transfer to reverse, exists with other
+    fields), SELF_TRANSFER or INVALID_INPUT (the posting makes no sense; the id stays free),
+    OUTCOME_UNKNOWN (send it again), UNAVAILABLE or INTERNAL (not done).
     """
 
     transfer_id: UUID
