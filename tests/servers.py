@@ -76,8 +76,10 @@ class Server:
     command: Command
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    _ended: bool = False
 
     def start(self) -> None:
+        self._ended = False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command.argv,
@@ -116,9 +118,10 @@ class Server:
         return code
 
     def kill(self) -> None:
-        """SIGKILL for the process and its group."""
-        if self.process is None:
+        """SIGKILL for the process and its group, once: afterwards its number may be another's."""
+        if self.process is None or self._ended:
             return
+        self._ended = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(STOP_SECONDS)

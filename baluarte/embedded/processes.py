@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -50,16 +50,6 @@ def is_same(pid: int, since: float) -> bool:
     return now is not None and abs(now - since) < _SAME_START_SECONDS
 
 
-def in_group(group: int) -> list[int]:
-    """The pids of live processes in process group `group`."""
-    found = []
-    for pid in psutil.pids():
-        with contextlib.suppress(psutil.Error, OSError):
-            if os.getpgid(pid) == group and started_at(pid) is not None:
-                found.append(pid)
-    return found
-
-
 def send(pids: Sequence[int], stop: signal.Signals) -> None:
     """Send `stop` to each that still runs; a stopped one is continued so that it can act on it."""
     for pid in pids:
@@ -78,22 +68,31 @@ def wait_gone(pids: Sequence[int], timeout: float) -> list[int]:
     return [process.pid for process in alive]
 
 
-def family(pid: int) -> list[int]:
-    """The pids of all descendants of `pid` and of all in the process group that it leads."""
-    with contextlib.suppress(psutil.Error):
-        children = psutil.Process(pid).children(recursive=True)
-        return sorted({*(child.pid for child in children), *in_group(pid)} - {pid})
-    return [other for other in in_group(pid) if other != pid]
+def families(pids: Iterable[int]) -> set[int]:
+    """The pids of all descendants of `pids` and of all in the process groups that they lead.
+
+    One look at the process table for all of them.
+    """
+    leaders = set(pids)
+    children: dict[int, list[int]] = {}
+    found: set[int] = set()
+    for process in psutil.process_iter(["ppid"]):
+        children.setdefault(process.info["ppid"], []).append(process.pid)
+        with contextlib.suppress(OSError):
+            if os.getpgid(process.pid) in leaders:
+                found.add(process.pid)
+    ancestors = list(leaders | found)
+    while ancestors:
+        new = [pid for pid in children.get(ancestors.pop(), []) if pid not in found]
+        found.update(new)
+        ancestors.extend(new)
+    return found - leaders
 
 
-def descendants_with_start() -> dict[int, float]:
-    """Every process below ours, with its start: also those that lead sessions of their own."""
-    found = {}
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process().children(recursive=True):
-            if (since := started_at(child.pid)) is not None:
-                found[child.pid] = since
-    return found
+def families_with_start(pids: Iterable[int]) -> dict[int, float]:
+    """`families`, each with its start, to be recognised later."""
+    known = {pid: started_at(pid) for pid in families(pids)}
+    return {pid: since for pid, since in known.items() if since is not None}
 
 
 def end_same(known: dict[int, float]) -> list[int]:

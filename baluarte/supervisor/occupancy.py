@@ -115,7 +115,7 @@ def recorded(state: Path) -> dict[str, int]:
 def end_leftovers(state: Path) -> list[str]:
     """End recorded processes that a supervisor left behind; returns their names."""
     left = recorded(state)
-    everyone = sorted({p for pid in left.values() for p in (pid, *processes.family(pid))})
+    everyone = sorted({*left.values(), *processes.families(left.values())})
     for stop in (signal.SIGTERM, signal.SIGKILL):
         processes.send(everyone, stop)
         everyone = processes.wait_gone(everyone, _ORPHAN_GRACE)

@@ -125,7 +125,8 @@ class Supervisor:
         if self._stopped:
             return
         self._stopped = True
-        left = processes.descendants_with_start()
+        pids = [part.pid for part in self.parts if part.pid is not None]
+        left = await asyncio.to_thread(processes.families_with_start, pids)
         helpers = [asyncio.create_task(self._force(request)), *self._preparations()]
         for group in reversed(self._groups):
             for part in group:

@@ -119,7 +119,7 @@ class Platform:
 
     def family(self) -> list[int]:
         """The pids below the supervisor."""
-        return processes.family(self.process.pid) if self.process is not None else []
+        return sorted(processes.families([self.process.pid])) if self.process is not None else []
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """What `baluarte status --json` says of each part."""

@@ -235,7 +235,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         try:
             await asyncio.wait_for(process.wait(), STOP_SECONDS)
         except TimeoutError:
-            left = processes.descendants_with_start()
+            left = processes.families_with_start([process.pid])
             process.kill()
             processes.end_same(left)
             await process.wait()

@@ -16,6 +16,7 @@ from baluarte.errors import BaluarteError
 from baluarte.supervisor import logfiles, occupancy
 from baluarte.supervisor.lifecycle import State
 from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked
+from tests import servers
 from tests.baluarte.supervisor.parts import Heard, fake
 from tests.waiting import eventually
 
@@ -284,8 +285,11 @@ async def test_a_bug_in_the_supervision_ends_everything(
 ) -> None:
     """A process that nobody looks after is worse than none: all end, and the bug is raised."""
 
+    pids: list[int] = []
+
     def broken(part: str, message: object) -> None:
         if part == "two":
+            pids.extend(part.pid for part in supervisor.parts if part.pid is not None)
             raise RuntimeError("a bug")
 
     supervisor.tell = broken
@@ -296,4 +300,18 @@ async def test_a_bug_in_the_supervision_ends_everything(
 
     with pytest.raises(RuntimeError, match="a bug"):
         await asyncio.wait_for(run_until_asked(supervisor, bring_up, StopRequest()), 20)
-    assert not [pid for pid in processes.descendants_with_start() if pid != os.getpid()]
+    assert [pid for pid in pids if processes.started_at(pid)] == []
+
+
+async def test_processes_of_others_are_spared(
+    supervisor: Supervisor, session: aiohttp.ClientSession, stop: Callable[[], Awaitable[float]]
+) -> None:
+    """Whoever runs the supervisor may have other children: they are none of its business."""
+    other = servers.python("import time; time.sleep(60)")
+    try:
+        await supervisor.start([fake(session, "one")])
+        await stop()
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait(5)
