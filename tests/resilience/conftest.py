@@ -62,3 +62,13 @@ class NoGarbage:
             assert gc.collect() == 0
         finally:
             gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tier out, unless it is asked for by its marker."""
+    if "prove" in config.getoption("markexpr", default=""):
+        return
+    long = [item for item in items if item.get_closest_marker("prove")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
