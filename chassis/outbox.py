@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis import logs
 from chassis.bus.port import BusUnavailable
-from chassis.database import autocommit, transaction
+from chassis.database import IDLE_IN_TRANSACTION_TIMEOUT, autocommit, transaction
 from chassis.errors import CodedError
 from chassis.messages import Event, decode, encode
 from chassis.pacing import Backoff, Pace
@@ -96,7 +96,9 @@ class RelayOptions:
     """Bounds of a relay.
 
     Attributes:
-        batch: events per transaction; measured best around 500.
+        batch: most events per transaction; measured best around 500. Halved after each failure and
+            doubled after each success, so that a bus too slow to confirm a full batch in time still
+            makes progress.
         poll_min, poll_max: seconds between looks at an empty outbox, drawn at random so that
             replicas do not march in step. Polling instead of NOTIFY, which takes a lock that is global
             to the server when a money transaction commits.
@@ -114,6 +116,12 @@ class RelayOptions:
     publish_timeout: float = 5.0
     backlog_every: float = 5.0
     count_limit: int = 100_000
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or not 0 < self.poll_min <= self.poll_max:
+            raise ValueError("a relay needs batch ≥ 1 and 0 < poll_min ≤ poll_max")
+        if not 0 < self.publish_timeout < IDLE_IN_TRANSACTION_TIMEOUT:
+            raise ValueError(f"publish_timeout must be below {IDLE_IN_TRANSACTION_TIMEOUT} s")
 
 
 def rows(events: Sequence[Event]) -> tuple[list[str], list[str], list[bytes]]:
@@ -153,6 +161,7 @@ class OutboxRelay:
         self._bus = bus
         self._options = options or RelayOptions()
         self._listener = listener or Silent()
+        self._batch = self._options.batch
         self._pace = Pace(clock=clock, rng=rng)
         self._report_pace = Pace(clock=clock, rng=rng)
 
@@ -183,7 +192,7 @@ class OutboxRelay:
         async with transaction(self._engine) as uow:
             if not await uow.connection.scalar(_LEAD, {"key": ADVISORY_LOCK}):
                 return 0
-            taken = await uow.connection.execute(_TAKE, {"batch": self._options.batch})
+            taken = await uow.connection.execute(_TAKE, {"batch": self._batch})
             events = [decode(payload) for _, payload in sorted(tuple(row) for row in taken)]
             await self._publish(events)
             await uow.commit()
@@ -206,10 +215,12 @@ class OutboxRelay:
                 moved = await self.relay_batch()
             except Exception as error:  # noqa: BLE001 - the loop must outlive whatever a batch meets
                 failures += 1
+                self._batch = max(1, self._batch // 2)
                 self._tell(error, failures)
                 await self._pace.pause(self._options.backoff.pause(failures, self._pace.random))
                 continue
             failures = 0
+            self._batch = min(self._options.batch, self._batch * 2)
             if not moved:
                 options = self._options
                 await self._pace.pause(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from chassis.database import IDLE_IN_TRANSACTION_TIMEOUT
 from chassis.pacing import Backoff
 
 MIN_RETENTION_DAYS: Final = 7
@@ -85,3 +86,5 @@ class InboxOptions:
             raise ValueError(f"retention_days must be at least {MIN_RETENTION_DAYS}")
         if min(self.concurrency, self.streak, self.max_failures, self.prune_batch) < 1:
             raise ValueError("concurrency, streak, max_failures and prune_batch must be positive")
+        if not 0 < self.handler_timeout < IDLE_IN_TRANSACTION_TIMEOUT:
+            raise ValueError(f"handler_timeout must be below {IDLE_IN_TRANSACTION_TIMEOUT} s")

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from uuid import uuid4
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from baluarte import databases
 from chassis.bus.port import BusUnavailable
 from chassis.database import DatabaseUnavailable, create_engine, transaction
 from chassis.ddl import OUTBOX_V1
@@ -21,7 +20,6 @@ from chassis.outbox import INSERT, OutboxRelay, RelayOptions, enqueue, rows
 from chassis.pacing import Backoff
 from tests.chassis.events import event, numbers
 from tests.conftest import CreateDatabase
-from tests.servers import PostgresServer, database_names
 from tests.waiting import eventually as wait_for
 
 # Generous: the machine may be running several suites at once, in a loop that checks itself.
@@ -218,6 +216,26 @@ async def test_lower_id_that_commits_later_is_not_skipped(engine: AsyncEngine) -
     assert [one.key for one in bus.published] == ["fast", "slow"]
 
 
+async def test_slow_bus_gets_smaller_batches(engine: AsyncEngine) -> None:
+    """A bus that cannot confirm a full batch in time still empties the outbox."""
+
+    class Slow(FakeBus):
+        async def publish(self, events: Sequence[Event]) -> None:
+            if len(events) > 3:
+                raise BusUnavailable
+            await super().publish(events)
+
+    bus, listener = Slow(), Recorder()
+    relay = OutboxRelay(engine, bus, options=QUICK, listener=listener)
+    events = [event(n) for n in range(12)]
+    await write(engine, *events)
+    running = asyncio.create_task(relay.run())
+    await eventually(lambda: listener.count == 12)
+    assert bus.published == events
+    relay.stop()
+    await running
+
+
 async def test_survives_any_surprise(engine: AsyncEngine) -> None:
     """Not even a defect of the bus ends the relay."""
 
@@ -255,6 +273,14 @@ async def test_backlog(engine: AsyncEngine) -> None:
     await running
 
 
+def test_options_validate_themselves() -> None:
+    """A relay whose transaction would be ended while it waits for the bus cannot be made."""
+    with pytest.raises(ValueError, match="publish_timeout"):
+        RelayOptions(publish_timeout=10)
+    with pytest.raises(ValueError, match="batch"):
+        RelayOptions(batch=0)
+
+
 async def test_cancelled_run_ends(engine: AsyncEngine) -> None:
     """A relay that is cancelled instead of stopped ends at once."""
     running = asyncio.create_task(OutboxRelay(engine, FakeBus(), options=QUICK).run())
@@ -272,12 +298,16 @@ SCRIPT = st.lists(st.sampled_from(["ok", "down", "half", "cancel"]), max_size=8)
 )
 @given(script=SCRIPT, seed=st.integers())
 def test_per_key_order_whatever_fails(
-    script: list[str], seed: int, outbox_url: str, loop: asyncio.Runner
+    script: list[str], seed: int, plain_database: str, runner: asyncio.Runner
 ) -> None:
     """Whatever fails, each key's events are first seen in order, and none is missing."""
 
     async def scenario() -> None:
-        engine = create_engine(outbox_url, application_name="test")
+        engine = create_engine(plain_database, application_name="test")
+        async with transaction(engine) as uow:
+            await uow.connection.execute(text("DROP TABLE IF EXISTS outbox"))
+            await uow.connection.execute(text(OUTBOX_V1))
+            await uow.commit()
         rng = random.Random(seed)
         events = [event(n, f"key{rng.randrange(3)}", id_=uuid4()) for n in range(12)]
         await write(engine, *events)
@@ -294,7 +324,7 @@ def test_per_key_order_whatever_fails(
         assert numbers(bus.published) == wanted
         await engine.dispose()
 
-    loop.run(scenario())
+    runner.run(scenario())
 
 
 class ScriptedBus(FakeBus):
@@ -315,25 +345,3 @@ class ScriptedBus(FakeBus):
         # A broker that dies keeps a beginning of the batch.
         self.published += events[: self._random.randint(0, len(events))]
         raise BusUnavailable if fate == "half" else asyncio.CancelledError
-
-
-@pytest.fixture
-def loop() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture
-def outbox_url(loop: asyncio.Runner, postgres_server: PostgresServer) -> Iterator[str]:
-    """An outbox for a test that runs loops of its own."""
-    name = database_names("outbox")
-
-    async def run(statement: str, url: str = postgres_server.url) -> None:
-        async with databases.connection(url, ssl=False) as connection:
-            await connection.execute(statement)
-
-    loop.run(run(f"CREATE DATABASE {name}"))
-    url = postgres_server.database_url(name)
-    loop.run(run(OUTBOX_V1, url))
-    yield url
-    loop.run(run(f"DROP DATABASE {name} WITH (FORCE)"))
