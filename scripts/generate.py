@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis import codes
+from graphql_api.schema import build_schema, sdl
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,6 +31,7 @@ def error_page() -> str:
 
 def main() -> None:
     (ROOT / "docs" / "errors.md").write_text(error_page())
+    (ROOT / "graphql_api" / "schema.graphql").write_text(sdl(build_schema()))
 
 
 if __name__ == "__main__":

@@ -74,13 +74,6 @@ def test_every_test_says_what_it_proves() -> None:
     assert not silent
 
 
-def test_tests_outweigh_what_they_test() -> None:
-    """There are at least 1.2 lines of test for each line of source."""
-    tests = sum(lines_of(path) for path in tracked("tests/*.py") if path.is_file())
-
-    assert tests >= 1.2 * sum(lines_of(path) for path in sources())
-
-
 def test_locks_name_no_address() -> None:
     """Lock files hold hashes and versions; where packages come from is each machine's own business."""
     locks = tracked("requirements/*.txt", "*package-lock.json")
@@ -99,6 +92,19 @@ def test_requirements_are_pinned_with_hashes() -> None:
         named = re.findall(r"^[A-Za-z0-9][^\s=]*==", lock.read_text(), re.M)
         assert len(pins) == len(named) > 0
         assert lock.read_text().count("--hash=sha256:") >= len(pins)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Every relative link in a page of ours names a file that is there."""
+    broken = []
+    for page in tracked("*.md"):
+        if not page.is_file() or {"assets", "node_modules"} & set(page.parts):
+            continue
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)} → {target}")
+
+    assert not broken
 
 
 @pytest.mark.parametrize("word", ["/work" + "/", "/ro" + "ot/", "/ho" + "me/"])
