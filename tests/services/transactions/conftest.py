@@ -31,7 +31,7 @@ _numbers = itertools.count(1)
 
 
 def call_of(
-    user_id: UUID | None, *, role: str = "customer", seconds: float = 5.0, service: str = "gateway"
+    user_id: UUID | None, *, role: str = "customer", seconds: float = 20.0, service: str = "gateway"
 ) -> Call:
     """A call for that user."""
     user = None if user_id is None else UserIdentity(user_id, role)
@@ -72,7 +72,7 @@ class Bank:
         return user_id
 
     async def create(
-        self, user_id: UUID, request: Create, *, seconds: float = 5.0
+        self, user_id: UUID, request: Create, *, seconds: float = 20.0
     ) -> TransactionAnswer:
         return await self.parts.transfers.create(call_of(user_id, seconds=seconds), request)
 
@@ -148,7 +148,7 @@ async def bank(database_url: str) -> AsyncIterator[Bank]:
 
     def rebuild(metrics: Metrics | None = None, **options: Any) -> Parts:
         """Other parts on the same database: a replica, or a process after a restart."""
-        defaults: dict[str, Any] = {"engine": engine, "ledger": ledger, "posting_seconds": 0.5}
+        defaults: dict[str, Any] = {"engine": engine, "ledger": ledger}
         return assemble(metrics=metrics or Metrics(), **(defaults | options))
 
     metrics = Metrics()
