@@ -26,14 +26,30 @@ from tests.kill.platform import Platform
 from tests.system.books import Books
 from tests.system.clients import Person
 
-EXAMPLES = 8
+EXAMPLES = 5
 """Random requests of each operation and kind; the boundary values do most of the work."""
 
 OPERATIONS = (*USERS, *LEDGER, *TRANSACTIONS, *NOTIFICATIONS)
-HONEST_5XX = {"OVERLOADED", "UNAVAILABLE", "OUTCOME_UNKNOWN", "PASSWORD_HASHING_BUSY"} | {
-    "DEADLINE_EXCEEDED"
+HONEST_5XX = {
+    "DEADLINE_EXCEEDED",
+    "OUTCOME_UNKNOWN",
+    "OVERLOADED",
+    "PASSWORD_HASHING_BUSY",
+    "UNAVAILABLE",
 }
 """What a service may say of its own troubles."""
+
+AT_THE_DOOR = {
+    "BAD_REQUEST",
+    "INVALID_INPUT",
+    "METHOD_NOT_ALLOWED",
+    "SERVICE_FORBIDDEN",
+    "SERVICE_UNAUTHENTICATED",
+    "TOKEN_EXPIRED",
+    "UNAUTHENTICATED",
+    "UNSUPPORTED_MEDIA_TYPE",
+}
+"""Codes of requests that no handler saw: if there were no others, nothing would have been tried."""
 
 Send = Callable[[Any], requests.Response]
 
@@ -93,8 +109,15 @@ def _check(case: Any, answer: Any) -> None:
     case.validate_response(answer, checks=every, excluded_checks=left_out)
 
 
-def _document(system: Platform, service: str) -> Any:
-    return schemathesis.openapi.from_url(f"{system.base(service)}/openapi.json")
+@cache
+def _document(url: str) -> Any:
+    """What a service shows, read once."""
+    return schemathesis.openapi.from_url(f"{url}/openapi.json")
+
+
+def _code(answer: requests.Response) -> str:
+    problem = answer.headers.get("content-type") == "application/problem+json" and answer.content
+    return str(answer.json()["code"]) if problem else str(answer.status_code)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
@@ -104,15 +127,14 @@ def test_boundary_values(
     operation: Operation[Any, Any],
 ) -> None:
     """Every field at, inside and outside its bounds, missing, doubled, of another type: as documented."""
-    schema = _document(system, operation.service)
+    schema = _document(system.base(operation.service))
     cases = schema.iter_coverage_cases(
         schema[operation.path][operation.method],
         generation_modes=list(GenerationMode),
         generation_config=schema.config.generation,
     )
     send = sender(operation)
-    statuses = {send(case).status_code for case in cases}
-    assert statuses - {401, 405, 415, 422}, "some requests get past the door"
+    assert {_code(send(case)) for case in cases} - AT_THE_DOOR, "some are let in"
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name.lower())
@@ -124,7 +146,7 @@ def test_random_requests(
     mode: GenerationMode,
 ) -> None:
     """Valid and invalid requests nobody would think of are answered as documented too."""
-    schema = _document(system, operation.service)
+    schema = _document(system.base(operation.service))
     send = sender(operation)
     strategy = schema[operation.path][operation.method].as_strategy(generation_mode=mode)
 
@@ -151,7 +173,7 @@ def test_random_requests(
 def test_every_operation_is_documented(system: Platform) -> None:
     """The documents that the running services show are those of the contracts: none is left untested."""
     for service in ("users", "ledger", "transactions", "notifications"):
-        shown = set(_document(system, service).raw_schema["paths"])
+        shown = set(_document(system.base(service)).raw_schema["paths"])
         assert shown == {item.path for item in OPERATIONS if item.service == service}
 
 

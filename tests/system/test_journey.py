@@ -82,18 +82,6 @@ async def test_the_readmes_queries_run_in_order(gateway: Gateway) -> None:
     assert paid.data("transfer")["receiver"]["name"] == "Bruno Costa"
 
 
-async def test_the_first_screens_queries_run(system: Platform, gateway: Gateway) -> None:
-    """What `baluarte up` prints to paste, works."""
-    lines = [line.strip() for line in system.output.read_text().splitlines()]
-    (login,) = [line for line in lines if line.startswith("mutation {")]
-    (overview,) = [line for line in lines if line.startswith("{ me")]
-    assert f"GraphQL        {system.url}/graphql" in lines
-
-    token = (await gateway.ask(login)).data("login")["accessToken"]
-    gateway.sentinels.remember(token)
-    assert (await gateway.ask(overview, token=token)).data("me")["account"]["balance"]["amount"]
-
-
 async def test_two_newcomers_move_money(gateway: Gateway, books: Books) -> None:
     """Register, deposit, transfer: both statements, both notifications and both balances tell of it."""
     rita, leo = await gateway.register(), await gateway.register()

@@ -13,7 +13,7 @@ const FIRST_QUERY = `# Baluarte's GraphQL API. Sign in first:
 #
 #   { "Authorization": "Bearer <accessToken>" }
 #
-# The book symbol on the left opens the documentation of every field.
+# The symbol at the top left opens the documentation.
 
 query Overview {
   me {
