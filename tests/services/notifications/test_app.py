@@ -1,5 +1,6 @@
 """The service as a process runs it: from the bus to the history, over HTTP, with real tokens."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ from services.users.contract import AccountType, BankingDetailsUpdated, UserRegi
 from tests.asgi import serving
 from tests.chassis.signing import Signer
 from tests.conftest import CreateDatabase
+from tests.services.fuzzing import fuzz
 from tests.services.notifications.conftest import event, rows, take_in
 from tests.waiting import eventually
 
@@ -230,6 +232,20 @@ async def test_credentials_are_needed(service: Notifications) -> None:
     target = service.url + LIST_NOTIFICATIONS.path
     async with service.session.post(target, json={"userIds": [str(uuid4())]}) as response:
         assert (await response.json(content_type=None))["code"] == "SERVICE_UNAUTHENTICATED"
+
+
+@pytest.mark.may_block  # Hypothesis holds the interpreter while it makes requests up
+async def test_no_made_up_request_breaks_the_service(service: Notifications) -> None:
+    """What the OpenAPI document admits, and what it does not, ends in an answer or a code."""
+    credentials = Credentials.load(service.keys_dir, "gateway")
+
+    def headers(_: str) -> dict[str, str]:
+        return {
+            "authorization": f"Bearer {credentials.token_for('notifications')}",
+            "user-authorization": f"Bearer {service.signer.token(uuid4(), 'support')}",
+        }
+
+    assert await asyncio.to_thread(fuzz, service.url, headers, 25) > 25
 
 
 async def test_health_and_metrics(service: Notifications) -> None:
