@@ -221,11 +221,10 @@ class OutboxRelay:
                 continue
             failures = 0
             self._batch = min(self._options.batch, self._batch * 2)
-            if not moved:
-                options = self._options
-                await self._pace.pause(
-                    self._pace.random.uniform(options.poll_min, options.poll_max)
-                )
+            if moved:
+                self._pace.found()
+            else:
+                await self._pace.poll(self._options.poll_min, self._options.poll_max)
 
     async def _report(self) -> None:
         while not self._report_pace.stopping:

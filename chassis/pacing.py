@@ -29,6 +29,13 @@ class Backoff:
         return float(ceiling * rng.uniform(0.5, 1.0))
 
 
+EMPTY_BEFORE_SLOWING = 20
+"""Empty looks in a row, under a second of them, after which a poller takes its time."""
+
+SLOWEST = 5.0
+"""How many times longer a poller pauses at most when nothing has come for a while."""
+
+
 class Pace:
     """The pauses of one loop. `stop` ends the present pause and all later ones at once."""
 
@@ -37,6 +44,7 @@ class Pace:
         self.random = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._stopped = False
         self._awake = asyncio.Event()
+        self._empty = 0
 
     @property
     def stopping(self) -> bool:
@@ -56,6 +64,19 @@ class Pace:
     def wake(self) -> None:
         """End the present pause, or the next one if there is none."""
         self._awake.set()
+
+    async def poll(self, minimum: float, maximum: float) -> None:
+        """Pause after an empty look: between `minimum` and `maximum` s, longer in a quiet time.
+
+        A busy queue is looked at often; dozens of idle ones must not keep a processor awake.
+        """
+        self._empty += 1
+        stretch = min(SLOWEST, max(1.0, self._empty / EMPTY_BEFORE_SLOWING))
+        await self.pause(stretch * self.random.uniform(minimum, maximum))
+
+    def found(self) -> None:
+        """The last look was not empty: look often again."""
+        self._empty = 0
 
     async def pause(self, seconds: float) -> None:
         """Wait for `seconds`, or until `wake` or `stop`."""

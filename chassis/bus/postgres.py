@@ -100,7 +100,8 @@ class PostgresBusOptions:
 
     Attributes:
         pool_size: connections of this process: one for each consumer, one to publish, one to look.
-        poll_min, poll_max: seconds between looks at an empty queue, drawn at random.
+        poll_min, poll_max: seconds between looks at an empty queue, drawn at random; up to five times
+            longer when it has been empty for a while.
         standby: seconds between looks while another process consumes the queue.
         backoff: pauses of a consumer while the database is away.
         count_limit: depths are counted up to here, since counting costs time.
@@ -260,11 +261,9 @@ class PostgresConsumer:
         await self.release()
         async with autocommit(self._engine) as connection:
             if not await connection.scalar(_ANY, self._queue):
-                options = self._options
-                await self._pace.pause(
-                    self._pace.random.uniform(options.poll_min, options.poll_max)
-                )
+                await self._pace.poll(self._options.poll_min, self._options.poll_max)
                 return []
+            self._pace.found()
         uow = await self._open.enter_async_context(transaction(self._engine))
         if not await uow.connection.scalar(_LEAD, self._lock):
             await self.release()

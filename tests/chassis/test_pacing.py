@@ -76,3 +76,24 @@ async def test_cancelled_task_is_stopping() -> None:
     task.cancel()
     await task
     assert seen == [True]
+
+
+async def test_a_quiet_queue_is_looked_at_less_often() -> None:
+    """After many empty looks the pauses grow, up to a bound; one find makes them short again."""
+    clock = FakeClock()
+    pace = Pace(clock=clock, rng=random.Random(1))
+
+    async def poll() -> float:
+        began = clock.monotonic()
+        polling = asyncio.create_task(pace.poll(0.02, 0.02))
+        while not polling.done():
+            await clock.advance(0.01)
+        return round(clock.monotonic() - began, 2)
+
+    busy = [await poll() for _ in range(20)]
+    quiet = [await poll() for _ in range(110)][-1]
+    pace.found()
+
+    assert set(busy) <= {0.02, 0.03}
+    assert 0.1 <= quiet <= 0.12
+    assert await poll() <= 0.03
