@@ -1,7 +1,7 @@
 """The users service on a port, with clients that speak for the gateway, the operator and others."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,13 @@ from uuid import UUID
 
 import aiohttp
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis.client import ServiceClient, open_session
 from chassis.context import Call
 from chassis.contract import Operation
 from chassis.credentials import Credentials, generate_keys
+from chassis.database import create_engine
 from chassis.health import Registry
 from chassis.messages import Event
 from chassis.settings import SERVICES
@@ -61,6 +63,7 @@ class Users:
     url: str
     session: aiohttp.ClientSession
     keys_dir: Path
+    engine: AsyncEngine
     bus: NotedBus = field(default_factory=NotedBus)
 
     def client(self, caller: str = "gateway") -> ServiceClient:
@@ -118,7 +121,10 @@ async def running_users(
     }
     read = settings.read(environ)
     cheap = settings.UsersSettings(read.common, read.signing_secret, hashing=CHEAP)
-    async with open_session() as session:
+    engine = create_engine(database_url, application_name="users-test")
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session())
+        stack.push_async_callback(engine.dispose)
         ledger = None
         if ledger_url is not None:
             credentials = Credentials.load(keys_dir, contract.SERVICE)
@@ -134,4 +140,4 @@ async def running_users(
             key_source=key_source,
         )
         async with serving(app) as url:
-            yield Users(url, session, keys_dir, bus)
+            yield Users(url, session, keys_dir, engine, bus)
