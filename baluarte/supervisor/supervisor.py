@@ -67,14 +67,22 @@ class Supervisor:
         self.tell(part, message)
 
     async def start(self, specs: Sequence[PartSpec]) -> None:
-        """Start a group of parts at once and wait until all are ready.
+        """`launch`, then `ready`."""
+        await self.ready(self.launch(specs))
 
-        Raises `BaluarteError` PART_FAILED when one gave up before it was ready.
-        """
+    def launch(self, specs: Sequence[PartSpec]) -> list[Part]:
+        """Start a group of parts at once. Groups are stopped in reverse order."""
         group = [self._part(spec) for spec in specs]
         self._groups.append(group)
         for part in group:
             part.start()
+        return group
+
+    async def ready(self, group: Sequence[Part]) -> None:
+        """Wait until all of `group` are ready.
+
+        Raises `BaluarteError` PART_FAILED when one gave up before it was ready.
+        """
         waiting = {asyncio.create_task(self._ready(part)): part for part in group}
         try:
             await self._all_ready(waiting)

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
-
 from baluarte.embedded.command import Command
 from baluarte.embedded.ports import free_port
 from baluarte.supervisor.blueprint import readiness
@@ -21,7 +19,6 @@ QUICK = RestartPolicy(
 
 
 def fake(
-    session: aiohttp.ClientSession,
     name: str,
     mode: str = "good",
     policy: RestartPolicy = QUICK,
@@ -36,7 +33,7 @@ def fake(
         Path("/"),
     )
     url = f"http://127.0.0.1:{port}"
-    return PartSpec(name, lambda: command, readiness(session, url), url, policy, sweep)
+    return PartSpec(name, lambda: command, readiness(port), url, policy, sweep)
 
 
 @dataclass

@@ -60,7 +60,7 @@ async def test_every_route_wants_the_token(served: Served, path: str) -> None:
 
 async def test_state_shows_each_part(served: Served) -> None:
     """Name, state, pid, restarts, uptime and address, as `baluarte status` wants them."""
-    await served.supervisor.start([fake(served.session, "one")])
+    await served.supervisor.start([fake("one")])
     _, body = await served.get("/state")
     [part] = body["parts"]
     assert (part["name"], part["state"], part["restarts"]) == ("one", "ready", 0)

@@ -1,10 +1,6 @@
 """What each process is told, and how it is asked."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import aiohttp
-import pytest
 
 from baluarte.supervisor.blueprint import Blueprint, draw, readiness
 from baluarte.supervisor.part import PartSpec
@@ -12,28 +8,18 @@ from baluarte.supervisor.plan import Options, make_plan
 from tests import servers
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
-        yield opened
-
-
-def drawn(
-    session: aiohttp.ClientSession, state: Path, environ: dict[str, str] | None = None
-) -> Blueprint:
+def drawn(state: Path, environ: dict[str, str] | None = None) -> Blueprint:
     options = Options(state, replicas={"ledger": 2})
-    return draw(make_plan(options, environ or {}, port_is_free=lambda _: True), session)
+    return draw(make_plan(options, environ or {}, port_is_free=lambda _: True), state / "gate")
 
 
 def environment(spec: PartSpec) -> dict[str, str]:
     return dict(spec.prepare().environment)
 
 
-async def test_each_service_knows_its_own_database_only(
-    session: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+async def test_each_service_knows_its_own_database_only(tmp_path: Path) -> None:
     """Its own and the bus'; the gateway none; nobody the server's."""
-    blueprint = drawn(session, tmp_path)
+    blueprint = drawn(tmp_path)
     for spec in (*blueprint.services, *blueprint.gateways):
         known = {name for name in environment(spec) if name.endswith("DATABASE_URL")}
         service = spec.name.partition("-")[0].upper()
@@ -41,23 +27,18 @@ async def test_each_service_knows_its_own_database_only(
         assert known == (set() if spec.name == "gateway" else expected)
 
 
-async def test_replicas_share_everything_but_the_port(
-    session: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+async def test_replicas_share_everything_but_the_port(tmp_path: Path) -> None:
     """Clients are given both."""
-    specs = {spec.name: spec for spec in drawn(session, tmp_path).services}
+    specs = {spec.name: spec for spec in drawn(tmp_path).services}
     first, second = environment(specs["ledger"]), environment(specs["ledger-2"])
     assert first.pop("BALUARTE_PORT") != second.pop("BALUARTE_PORT")
     assert first == second
     assert first["BALUARTE_LEDGER_URLS"].count("http://127.0.0.1:") == 2
 
 
-async def test_servers_outside_are_handed_on(
-    session: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+async def test_servers_outside_are_handed_on(tmp_path: Path) -> None:
     """Their URLs reach the processes as they were given, and no foundation is drawn."""
     blueprint = drawn(
-        session,
         tmp_path,
         {
             "BALUARTE_DATABASE_URL": "postgresql://a:b@db/postgres?sslmode=require",
@@ -73,8 +54,8 @@ async def test_servers_outside_are_handed_on(
     assert "BALUARTE_BUS_DATABASE_URL" not in users
 
 
-async def test_no_answer_is_a_no(session: aiohttp.ClientSession) -> None:
+async def test_no_answer_is_a_no() -> None:
     """A closed port, and a server that says nothing at all, are not ready; the probe is bounded."""
-    assert not await readiness(session, "http://127.0.0.1:1")()
+    assert not await readiness(1)()
     with servers.listening() as port:
-        assert not await readiness(session, f"http://127.0.0.1:{port}")()
+        assert not await readiness(port)()
