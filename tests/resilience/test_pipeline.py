@@ -314,6 +314,27 @@ async def test_a_rejection_within_an_attempt_gives_back_what_was_taken(clock: Fa
     assert pipeline.breaker.epoch.name == "closed"
 
 
+async def test_a_rejection_within_an_attempt_pays_nothing_into_the_budget(
+    clock: FakeClock,
+) -> None:
+    """A call that a full bulkhead turned away cost the dependency nothing, and earns no retry."""
+    pipeline = make(
+        clock,
+        bulkhead=BulkheadOptions(1, 0),
+        retry=RetryOptions(),
+        budget=BudgetOptions(ratio=1.0, minimum_per_second=0),
+    )
+    assert pipeline.bulkhead is not None
+    assert pipeline.budget is not None
+    await pipeline.bulkhead.acquire()
+    with pytest.raises(BulkheadFull):
+        await pipeline.read(ScriptedCall[str](["fine"]))()
+    assert pipeline.budget.tokens == 0.0
+    pipeline.bulkhead.release()
+    await pipeline.read(ScriptedCall[str](["fine"]))()
+    assert pipeline.budget.tokens == 1.0
+
+
 async def test_every_attempt_is_told_with_its_time_and_error(
     clock: FakeClock, recorder: Recorder
 ) -> None:

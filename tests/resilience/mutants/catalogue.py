@@ -252,7 +252,7 @@ BUDGET: Sequence[Mutant] = (
         "rejected calls pay nothing into the budget",
         "        if isinstance(error, Rejected):\n",
         "        if isinstance(error, ZeroDivisionError):\n",
-        ("test_pipeline.py", "tokens or bulkhead or budget"),
+        ("test_pipeline.py", "pays_nothing"),
     ),
 )
 
