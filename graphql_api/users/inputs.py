@@ -13,8 +13,9 @@ from services.users import contract
     description="What to change; fields that are left out stay, null clears address and picture."
 )
 class UpdateProfileInput:
-    name: strawberry.Maybe[str] = strawberry.field(description="1 to 120 characters.")
-    email: strawberry.Maybe[str] = strawberry.field(description="A new e-mail address.")
+    # Null is no name and no address, which the contract's check says with a code; Strawberry's has none.
+    name: strawberry.Maybe[str | None] = strawberry.field(description="1 to 120 characters.")
+    email: strawberry.Maybe[str | None] = strawberry.field(description="A new e-mail address.")
     address: strawberry.Maybe[str | None] = strawberry.field(
         description="One line, up to 200 characters."
     )

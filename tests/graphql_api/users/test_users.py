@@ -131,13 +131,14 @@ async def test_a_change_touches_only_what_was_given(gateway: Gateway, platform: 
 
 
 async def test_name_and_email_cannot_be_cleared(gateway: Gateway, platform: Platform) -> None:
-    """A null where there must be a value is refused, and nothing is asked of the service."""
+    """A null where there must be a value is INVALID_INPUT, and nothing is asked of the service."""
     ana = platform.add_user("Ana")
-    reply = await gateway.query(
-        "mutation { updateProfile(input: { name: null }) { name } }", user=ana
-    )
-    assert reply.errors
-    assert "data" not in reply.json or reply.data["updateProfile"] is None
+    for field in ("name", "email"):
+        document = f"mutation {{ updateProfile(input: {{ {field}: null }}) {{ name }} }}"
+        reply = await gateway.query(document, user=ana)
+        assert reply.codes == ["INVALID_INPUT"]
+        assert reply.errors[0]["extensions"]["field"] == field
+        assert reply.data["updateProfile"] is None
     assert platform.counts()["users"] == 0
 
 
