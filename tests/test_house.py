@@ -96,13 +96,16 @@ def test_requirements_are_pinned_with_hashes() -> None:
 
 def test_links_between_pages_lead_somewhere() -> None:
     """Every relative link in a page of ours names a file that is there."""
-    broken = []
+    broken: list[str] = []
     for page in tracked("*.md"):
         if not page.is_file() or {"assets", "node_modules"} & set(page.parts):
             continue
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)} → {target}")
+        targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+        broken += [
+            f"{page.relative_to(ROOT)} → {target}"
+            for target in targets
+            if "://" not in target and not (page.parent / target).exists()
+        ]
 
     assert not broken
 
