@@ -39,9 +39,7 @@ def _stale() -> int:
 def _chosen(names: Sequence[str]) -> list[Proof]:
     if not names:
         return [proof for proof in PROOFS if proof.stale_because()]
-    return [
-        proof for proof in PROOFS if any(fnmatch.fnmatch(proof.name, name) for name in names)
-    ]
+    return [proof for proof in PROOFS if any(fnmatch.fnmatch(proof.name, name) for name in names)]
 
 
 def _run(names: Sequence[str]) -> int:

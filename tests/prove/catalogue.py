@@ -4,6 +4,9 @@ from tests.kill.campaign import Plan, campaign
 from tests.mutants.catalogue import MUTANTS, Mutant, hunt
 from tests.prove.ledger_of_proofs import Figures, Proof
 
+OPERATIONS = 1_000
+"""Of one run of the matrix; the suite has two runs of 2,000."""
+
 PROCESSES = (
     "gateway",
     "users",
@@ -19,7 +22,7 @@ def _kill(victim: str, *, rabbitmq: bool) -> Proof:
     bus = "rabbitmq" if rabbitmq else "postgres"
 
     async def run() -> Figures:
-        result = await campaign(Plan(victim, rabbitmq=rabbitmq))
+        result = await campaign(Plan(victim, rabbitmq=rabbitmq, operations=OPERATIONS))
         result.report.raise_if_invalid()
         return result.figures()
 
