@@ -19,6 +19,7 @@ import aiohttp
 
 from baluarte.demo_data import PASSWORD, USERS
 from baluarte.embedded import processes
+from baluarte.embedded.command import _die_with_parent
 from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port
 from baluarte.embedded.postgres import EmbeddedPostgres
@@ -190,6 +191,7 @@ async def start_platform(
             stderr=asyncio.subprocess.STDOUT,
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=_die_with_parent(signal.SIGTERM),  # an interrupted run leaves nothing
         )
     try:
         await _until_ready(process, output)
