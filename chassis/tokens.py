@@ -35,6 +35,10 @@ REFRESH_EVERY = 300.0
 RETRY_EVERY = 5.0
 """Seconds between attempts, however many unknown key ids arrive."""
 
+FIRST_RETRY_EVERY = 0.25
+"""The same while there is no key at all: a process that was up before the users service can serve nobody
+until it has some, so that its first answer must not wait for the usual pause."""
+
 VERIFIED_LIMIT = 10_000
 """Most verified tokens remembered; a signature check costs about 50 µs."""
 
@@ -117,7 +121,7 @@ class AccessTokens:
             raise codes.UNAVAILABLE.error(
                 "Access tokens cannot be verified: the users service has not been reached yet.",
                 service="users",
-                retry_after=RETRY_EVERY,
+                retry_after=1.0,
             )
         raise codes.UNAUTHENTICATED.error("The access token was signed with an unknown key.")
 
@@ -129,7 +133,8 @@ class AccessTokens:
     async def _refresh(self) -> None:
         """Ask for the keys unless that was done a moment ago; who waited uses that answer."""
         async with self._refreshing:
-            if self._monotonic() - self._last_attempt < RETRY_EVERY:
+            pause = RETRY_EVERY if self._keys else FIRST_RETRY_EVERY
+            if self._monotonic() - self._last_attempt < pause:
                 return
             self._last_attempt = self._monotonic()
             try:

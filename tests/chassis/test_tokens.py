@@ -11,6 +11,7 @@ import pytest
 
 from chassis.errors import CodedError
 from chassis.tokens import (
+    FIRST_RETRY_EVERY,
     ISSUER,
     LEEWAY,
     MAX_TOKEN,
@@ -166,6 +167,24 @@ async def test_without_any_key_the_truth_is_unavailable(
     assert caught.value.service == "users"
     signer.away = False
     time_.pass_(RETRY_EVERY)
+    assert (await tokens.verify(signer.token(now=time_.wall))).role == "customer"
+
+
+async def test_who_was_up_before_users_has_keys_as_soon_as_there_are_some(
+    tokens: AccessTokens, signer: Signer, time_: Time
+) -> None:
+    """A warm-up that came too early costs a moment, not the usual pause; and still makes no storm."""
+    signer.away = True
+    await tokens.warm_up()
+    asked = signer.asked
+    for _ in range(50):
+        with pytest.raises(CodedError, match="UNAVAILABLE"):
+            await tokens.verify(signer.token(now=time_.wall))
+    assert signer.asked == asked
+
+    signer.away = False
+    time_.pass_(FIRST_RETRY_EVERY)
+    assert FIRST_RETRY_EVERY < 1
     assert (await tokens.verify(signer.token(now=time_.wall))).role == "customer"
 
 
