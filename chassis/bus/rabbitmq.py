@@ -68,7 +68,8 @@ class RabbitOptions:
     Attributes:
         prefix: first part of every name in the broker.
         connect_timeout: seconds to open a connection and declare the topology.
-        confirm_timeout: seconds for the confirmations of one `publish`.
+        confirm_timeout: seconds for the confirmations of one `publish`; below the time that a relay
+            allows, so that a connection that does not answer is replaced.
         reply_timeout: seconds for any other answer.
         heartbeat: seconds; a silent peer is given up after about three of them.
         prefetch: most deliveries held unacknowledged.
@@ -76,8 +77,8 @@ class RabbitOptions:
     """
 
     prefix: str = PREFIX
-    connect_timeout: float = 5.0
-    confirm_timeout: float = 5.0
+    connect_timeout: float = 10.0
+    confirm_timeout: float = 4.0
     reply_timeout: float = 5.0
     heartbeat: int = 10
     prefetch: int = PREFETCH
@@ -118,8 +119,8 @@ class _Link:
         self._names = _Names(options.prefix)
         self._clock = clock
         self._random = rng
-        self._lock = asyncio.Lock()
         self._connection: AbstractConnection | None = None
+        self._opening: asyncio.Task[AbstractConnection] | None = None
         self._failures = 0
         self._not_before = 0.0
         self._closing: set[asyncio.Task[None]] = set()
@@ -131,32 +132,52 @@ class _Link:
         Raises:
             BusUnavailable: it cannot be opened, or was tried a moment ago.
         """
-        async with self._lock:
-            if self._closed:
-                raise BusUnavailable("The message bus is closed.")
-            # `is_closed` tells only of our own closing, `connected` also of the broker's.
-            if self._connection is not None and self._connection.connected.is_set():
-                return self._connection
+        if self._closed:
+            raise BusUnavailable("The message bus is closed.")
+        # `is_closed` tells only of our own closing, `connected` also of the broker's.
+        if self._connection is not None and self._connection.connected.is_set():
+            return self._connection
+        if self._opening is None:
             self.drop()
             if self._clock.monotonic() < self._not_before:
                 raise BusUnavailable
-            self._connection = await self._connect()
-            return self._connection
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+        opening = self._opening
+        try:
+            # A caller whose time is up must not undo the work: at a slow broker none would succeed.
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if opening.cancelled():
+                raise BusUnavailable("The message bus is closed.") from None
+            raise
 
     def drop(self) -> None:
         """Give the connection up; the next use opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            task = asyncio.get_running_loop().create_task(self._close(connection))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self.retire(connection)
+
+    def retire(self, closable: AbstractConnection | Channel) -> None:
+        """Close a connection or channel in the background."""
+        task = asyncio.get_running_loop().create_task(self._close(closable))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Close for good."""
-        async with self._lock:
-            self._closed = True
-            self.drop()
+        self._closed = True
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        self.drop()
         await asyncio.gather(*self._closing)
+
+    async def _open(self) -> AbstractConnection:
+        try:
+            self._connection = await self._connect()
+            return self._connection
+        finally:
+            self._opening = None
 
     async def _connect(self) -> AbstractConnection:
         connection: AbstractConnection | None = None
@@ -180,10 +201,10 @@ class _Link:
         self._failures = 0
         return connection
 
-    async def _close(self, connection: AbstractConnection) -> None:
+    async def _close(self, closable: AbstractConnection | Channel) -> None:
         with suppress(*_LOST, asyncio.CancelledError):
             async with asyncio.timeout(self._options.reply_timeout):
-                await connection.close()
+                await closable.close()
 
     async def _declare(self, connection: AbstractConnection) -> None:
         channel = await connection.channel()
@@ -265,8 +286,13 @@ class RabbitBus:
                 raise
             except BaseException as error:
                 # Some may have been sent, so nothing else may follow on this channel before they
-                # are sent again. A new connection also declares anew what somebody has deleted.
-                self._channel = None
+                # are sent again.
+                abandoned, self._channel = self._channel, None
+                if isinstance(error, asyncio.CancelledError):
+                    if abandoned is not None:
+                        self._publishing.retire(abandoned)
+                    raise
+                # A new connection also declares anew what somebody has deleted.
                 self._publishing.drop()
                 if isinstance(error, PublishError):
                     raise Unroutable("A queue of the message bus is missing.") from None

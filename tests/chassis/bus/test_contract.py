@@ -278,6 +278,18 @@ async def test_opened_while_the_broker_is_down(maker: BusMaker, open_bus: Opener
         assert [one.version for one in await waiting] == [1]
 
 
+async def test_closed_while_connecting(maker: BusMaker, open_bus: Opener) -> None:
+    """Closing a bus ends what waits for its broker, in bounded time."""
+    maker.cable.swallow()
+    bus = open_bus()
+    publishing = asyncio.create_task(bus.publish([event(1)]))
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        await bus.close()
+        with pytest.raises(BusUnavailable):
+            await publishing
+
+
 async def test_cancelled_publish_keeps_the_order(bus: Bus) -> None:
     """A publish that is cut short and repeated leaves every key in order, as seen by a reader that
     drops duplicates."""
