@@ -68,7 +68,8 @@ def run_tests(mutant: Mutant) -> int:
     file, expression = mutant.seen_by
     arguments = (
         f"{FOLDER}/{file}", "-k", expression, "-x", "-q", "--no-header", "--tb=no",
-        "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "--assert=plain",
+        "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout",
+        "--assert=plain", "--timeout=60",
         # Without the suite's own conftest (servers, databases), whose markers are unknown then.
         f"--confcutdir={FOLDER}", "-o", "addopts=--import-mode=importlib",
         "-W", "ignore::pytest.PytestUnknownMarkWarning",
