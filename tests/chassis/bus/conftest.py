@@ -90,7 +90,8 @@ class RabbitMaker(BusMaker):
         self.prefix = f"test-{secrets.token_hex(4)}"
 
     def open(self, topology: Topology = TOPOLOGY) -> Bus:
-        options = RabbitOptions(prefix=self.prefix, backoff=QUICK)
+        # Generous: the machine may be running several suites, and the loop checks itself.
+        options = RabbitOptions(prefix=self.prefix, backoff=QUICK, confirm_timeout=15)
         return RabbitBus(self.cabled_url, topology=topology, options=options, rng=random.Random(1))
 
     async def publish_garbage(self, topic: str, type_: str, body: bytes) -> None:

@@ -257,7 +257,7 @@ async def test_silent_broker(maker: BusMaker, open_bus: Opener) -> None:
     bus = open_bus()
     await bus.publish([event(1)])
     maker.cable.swallow()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(25):
         with pytest.raises(BusUnavailable):
             await bus.publish([event(2)])
     await maker.cable.pull()
