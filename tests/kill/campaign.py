@@ -91,7 +91,7 @@ async def run_on(running: Platform, plan: Plan) -> Result:
             await killer.finished()
             await running.ready()
             state = await auditor.state(timeout=REST_SECONDS)
-        report = check(read_history(path), state)
+        report = await asyncio.to_thread(lambda: check(read_history(path), state))
     return Result(run, report, killer.kills)
 
 
