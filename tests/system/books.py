@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Self
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -40,25 +40,20 @@ Photo = Mapping[str, tuple[int, str]]
 class Books:
     """Reads every database of a platform, by SQL, behind the services' backs."""
 
-    def __init__(self, connections: Mapping[str, Any]) -> None:
-        self._connections = connections
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._connections: dict[str, Any] = {}
         self._photographs: dict[str, str] = {}
-
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, platform: Platform) -> AsyncIterator[Self]:
-        """One connection to each database, for as long as the block lasts."""
-        async with AsyncExitStack() as stack:
-            connections = {}
-            for service in LOCATIONS:
-                url = with_database(platform.server_url, platform.database(service))
-                connections[service] = await asyncpg.connect(url)  # type: ignore[no-untyped-call]
-                stack.push_async_callback(connections[service].close)
-            yield cls(connections)
 
     async def value(self, service: str, query: str, *arguments: Any) -> Any:
         """The one value that `query` gives."""
-        return await self._connections[service].fetchval(query, *arguments)
+        connection = await self._connected(service)
+        return await connection.fetchval(query, *arguments)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        for connection in self._connections.values():
+            await connection.close()
 
     async def balance(self, user: str) -> int:
         """Of a user's account, centavos."""
@@ -96,12 +91,21 @@ class Books:
         assert not changed, f"written to {sorted(changed)}"
 
     async def _photo_of(self, service: str) -> dict[str, tuple[int, str]]:
-        connection = self._connections[service]
+        connection = await self._connected(service)
         if service not in self._photographs:
             tables = [row["relname"] for row in await connection.fetch(_TABLES)]
             self._photographs[service] = " UNION ALL ".join(_photograph(name) for name in tables)
         rows = await connection.fetch(self._photographs[service])
         return {f"{service}.{row['name']}": (row["rows"], row["checksum"]) for row in rows}
+
+    async def _connected(self, service: str) -> Any:
+        """The one connection to a service's database; a new one when a test has killed the server."""
+        connection = self._connections.get(service)
+        if connection is None or connection.is_closed():
+            url = with_database(self._platform.server_url, self._platform.database(service))
+            connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]
+            self._connections[service] = connection
+        return connection
 
 
 def _photograph(table: str) -> str:

@@ -35,8 +35,9 @@ def sentinels() -> Sentinels:
 @shared
 async def books(system: Platform) -> AsyncIterator[Books]:
     """All databases of the platform."""
-    async with Books.opened(system) as opened:
-        yield opened
+    opened = Books(system)
+    yield opened
+    await opened.close()
 
 
 @shared

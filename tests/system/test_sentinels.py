@@ -5,6 +5,7 @@ here add those that go wrong, where software likes to quote what it was given. T
 platform lets an operator see is searched.
 """
 
+import asyncio
 import io
 import json
 import logging
@@ -37,6 +38,7 @@ from tests.system.clients import (
     new_key,
 )
 from tests.system.sentinels import Sentinels
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -187,6 +189,48 @@ async def _malformed(gateway: Gateway, services: Services, person: Person) -> No
         await services.post(service, path, {}, headers={"authorization": made.text("credential")})
 
 
+async def _during_an_outage(system: Platform, gateway: Gateway, person: Person) -> None:
+    """PostgreSQL dies with requests in flight: errors of drivers are where rows and statements hide."""
+    made, codes = gateway.sentinels, set[str]()
+
+    async def go_on() -> None:
+        while True:
+            new = {"email": made.email(), "password": made.text("password")}
+            given = {"amount": brl("0.01"), "description": made.text("description")}
+            for reply in await asyncio.gather(
+                gateway.ask(REGISTER, {"input": {**new, "name": made.text("name")}}),
+                gateway.ask(LOGIN, {"input": new}),
+                gateway.change(PROFILE, person, name=made.text("name")),
+                gateway.change(TRANSFER, person, **_anybody(), **given),
+            ):
+                _remember_tokens(made, reply)
+                codes.update(reply.codes)
+
+    async def restarted() -> bool:
+        return bool((await system.parts())["postgres"]["restarts"] > restarts)
+
+    restarts = (await system.parts())["postgres"]["restarts"]
+    async with asyncio.TaskGroup() as tasks:
+        going = [tasks.create_task(go_on()) for _ in range(2)]
+        await system.kill("postgres")
+        await eventually(lambda: "UNAVAILABLE" in codes, 20, why="the outage is noticed")
+        await eventually(restarted, 30, why="the server is started again")
+        await system.ready()
+        for task in going:
+            task.cancel()
+
+
+def _anybody() -> dict[str, Any]:
+    return {"idempotencyKey": new_key(), "receiverId": str(uuid4())}
+
+
+def _remember_tokens(made: Sentinels, reply: Reply) -> None:
+    """A registration that went through in spite of all."""
+    for session in (reply.json.get("data") or {}).values():
+        if isinstance(session, dict) and "accessToken" in session:
+            made.remember(session["accessToken"], session["refreshToken"])
+
+
 async def test_nothing_private_is_visible(
     system: Platform,
     gateway: Gateway,
@@ -206,6 +250,7 @@ async def test_nothing_private_is_visible(
     for token in (await forging.bad_tokens(system, books, person.token)).values():
         sentinels.remember(*(part for part in token.split(".") if len(part) > 40))
         await gateway.ask("{ me { name } }", token=token)
+    await _during_an_outage(system, gateway, person)
     await books.rest()
 
     seen = await everything_visible(system, services, sentinels)
