@@ -8,7 +8,6 @@ and a slow answer never replaces one that was asked for later.
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
-from urllib.parse import quote
 
 __all__ = ["Codec", "Copy", "CopyKey", "LocalCopies", "SharedCopies"]
 
@@ -42,8 +41,9 @@ class CopyKey:
             raise ValueError("a copy's key needs a contract, an entity and a view")
 
     def text(self) -> str:
-        """One string for all three; different keys never share one."""
-        return ":".join(quote(part, safe="") for part in (self.contract, self.entity, self.view))
+        """One string for all three; different keys never share one, whatever they contain."""
+        lengths = f"{len(self.contract)}.{len(self.entity)}"
+        return f"{lengths}:{self.contract}:{self.entity}:{self.view}"
 
 
 class Copy(NamedTuple):

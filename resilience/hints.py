@@ -18,6 +18,7 @@ from resilience.breaker import CircuitBreaker
 from resilience.clock import SYSTEM_CLOCK, Clock
 from resilience.events import SILENT, BreakerChanged, Emitter, Event, TierFailed
 from resilience.options import Rule, require
+from resilience.timeout import AttemptTimeout, TimeoutOptions
 
 __all__ = ["HintChannel", "HintOptions", "ReplicaHints"]
 
@@ -100,6 +101,9 @@ class ReplicaHints:
         self._breakers = {breaker.source: breaker for breaker in breakers}
         self._clock = clock
         self._events = events
+        self._timeout = AttemptTimeout(
+            "hints", TimeoutOptions(self.options.heartbeat_seconds), clock=clock
+        )
         self._version = 0
         self._replicas: dict[str, _Replica] = {}
         self._changed = asyncio.Event()
@@ -155,8 +159,7 @@ class ReplicaHints:
             await self._changed.wait()
             self._changed.clear()
             try:
-                async with asyncio.timeout(self.options.heartbeat_seconds):
-                    await self._channel.publish(self.statement())
+                await self._timeout.call(self._channel.publish, self.statement())
             except Exception as error:  # noqa: BLE001 - the next heartbeat tries again
                 self._failed("publish", error)
 
