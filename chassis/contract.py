@@ -47,7 +47,7 @@ class Message(
 
 
 class Answer(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of answers: unknown fields are ignored, so that a newer service can add some."""
+    """Base of answers and of events: unknown fields are ignored, so that a newer service can add some."""
 
 
 class Nothing(Answer, frozen=True, kw_only=True):

@@ -162,7 +162,7 @@ class SetAccountActive(Message, frozen=True, kw_only=True):
     active: bool
 
 
-class BalanceUpdated(Message, frozen=True, kw_only=True):
+class BalanceUpdated(Answer, frozen=True, kw_only=True):
     """Payload of `user.balance.updated`; key and aggregate are the account's id."""
 
     account_id: UUID

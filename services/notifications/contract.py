@@ -52,7 +52,7 @@ class NotificationPages(Answer, frozen=True, kw_only=True):
     pages: list[NotificationPage | None]
 
 
-class NotificationDelivered(Message, frozen=True, kw_only=True):
+class NotificationDelivered(Answer, frozen=True, kw_only=True):
     """Payload of `notification.delivered`; key is the recipient's id."""
 
     notification_id: UUID

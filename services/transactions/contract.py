@@ -163,7 +163,7 @@ class TransactionPages(Answer, frozen=True, kw_only=True):
     pages: list[TransactionPage | None]
 
 
-class TransactionSettled(Message, frozen=True, kw_only=True):
+class TransactionSettled(Answer, frozen=True, kw_only=True):
     """Payload of `transaction.completed`, `.failed` and `.reversed`; key is the transaction's id."""
 
     transaction_id: UUID

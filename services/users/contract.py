@@ -185,7 +185,7 @@ class SeedUser(Message, frozen=True, kw_only=True):
     banking_details: BankingDetails | None = None
 
 
-class UserRegistered(Message, frozen=True, kw_only=True):
+class UserRegistered(Answer, frozen=True, kw_only=True):
     """Payload of `user.registered` and `user.profile.updated`; key is the user's id."""
 
     user_id: UUID
@@ -193,7 +193,7 @@ class UserRegistered(Message, frozen=True, kw_only=True):
     active: bool
 
 
-class BankingDetailsUpdated(Message, frozen=True, kw_only=True):
+class BankingDetailsUpdated(Answer, frozen=True, kw_only=True):
     """Payload of `user.banking-details.updated`."""
 
     user_id: UUID
@@ -202,7 +202,7 @@ class BankingDetailsUpdated(Message, frozen=True, kw_only=True):
     account_type: AccountType
 
 
-class UserActivationUpdated(Message, frozen=True, kw_only=True):
+class UserActivationUpdated(Answer, frozen=True, kw_only=True):
     """Payload of `user.activation.updated`."""
 
     user_id: UUID
