@@ -26,6 +26,8 @@ _STATE_STYLES = {
     "stopping": "cyan",
     "stopped": "dim",
     "failed": "bold red",
+    "paused": "magenta",
+    "held down": "magenta",
 }
 
 
@@ -73,9 +75,14 @@ def state_table(state: Mapping[str, Any]) -> Table:
             str(part["restarts"]),
             duration(part["uptimeSeconds"]),
             part["url"] or "–",
-            part["reason"] or "",
+            "; ".join(filter(None, (part["reason"], *map(_fault, part.get("faults", ()))))),
         )
     return table
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    late = f" by {fault['delay']:g} s" if "delay" in fault else ""
+    return f"fault {fault['id']}: {fault['kind']}{late}, {fault['remainingSeconds']:.0f} s left"
 
 
 def duration(seconds: float | None) -> str:
