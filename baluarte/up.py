@@ -15,6 +15,7 @@ from baluarte.embedded.postgres import end_orphans
 from baluarte.errors import BaluarteError
 from baluarte.supervisor import occupancy
 from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
+from baluarte.supervisor.faults import Desk
 from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, invalid, make_plan
 from baluarte.supervisor.rehearsal import rehearse
 from baluarte.supervisor.screen import Screen
@@ -52,6 +53,7 @@ class Up:
                 occupancy.empty(plan.state)
                 self.screen.show(f"starting over in {plan.state}")
             supervisor = Supervisor(plan.state, self.screen.tell)
+            desk = _desk(supervisor) if plan.chaos else None
             address = occupancy.announce(plan.state, plan.ports["supervisor"])
             gate = plan.state / DATABASES_READY
             gate.unlink(missing_ok=True)
@@ -59,7 +61,7 @@ class Up:
             async with contextlib.AsyncExitStack() as stack:
 
                 async def bring_up() -> None:
-                    serving = stack.enter_async_context(_served(supervisor, address))
+                    serving = stack.enter_async_context(_served(supervisor, address, desk))
                     await self._bring_up(plan, blueprint, supervisor, serving)
                     self._welcome(plan, time.monotonic() - began)
 
@@ -130,6 +132,12 @@ class Up:
         if plan.demo:
             show()
             show(demo_data.invitation(url))
+        if plan.chaos:
+            show()
+            show(
+                "Faults may be injected here (--chaos); `baluarte chaos stop` undoes all.",
+                "magenta",
+            )
         show()
         show("baluarte status shows the parts, baluarte logs what they say. Ctrl-C stops all.")
 
@@ -144,12 +152,27 @@ def _make_keys(folder: Path) -> None:
         raise BaluarteError(*(invalid(problem) for problem in error.problems)) from error
 
 
+def _desk(supervisor: Supervisor) -> Desk:
+    """Faults in the supervisor's parts, shown in its snapshots."""
+    desk = Desk(lambda: supervisor.parts, supervisor.say, supervisor.crashed)
+    supervisor.notes = desk.about
+    return desk
+
+
 @contextlib.asynccontextmanager
-async def _served(supervisor: Supervisor, address: occupancy.Address) -> AsyncIterator[None]:
+async def _served(
+    supervisor: Supervisor, address: occupancy.Address, desk: Desk | None
+) -> AsyncIterator[None]:
     # The web server is loaded on a thread: it takes its time, and nobody asks before.
     api = await asyncio.to_thread(importlib.import_module, "baluarte.supervisor.api")
-    app = api.application(supervisor, address.token)
-    async with api.serving(app, address.port):
+    if desk is None:
+        async with api.serving(api.application(supervisor, address.token), address.port):
+            yield
+        return
+    from baluarte.supervisor.faults.routes import routes  # with the web server
+
+    app = api.application(supervisor, address.token, routes(desk))
+    async with desk.keeping(), api.serving(app, address.port):
         yield
 
 

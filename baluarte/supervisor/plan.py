@@ -35,6 +35,10 @@ class Options:
     gateway_port: int | None = None
     replicas: Mapping[str, int] = field(default_factory=dict)
     demo: bool = True
+    chaos: bool = False
+    """Whether faults may be injected."""
+    chaos_in_production: bool = False
+    """The second word, without which production takes no faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Plan:
     redis_url: str | None
     amqp_url: str | None
     demo: bool
+    chaos: bool
     passed_on: Mapping[str, str]
     """Settings of ours in the environment that every process gets as they are."""
 
@@ -108,8 +113,10 @@ def make_plan(
         redis_url=redis.reveal() if redis else None,
         amqp_url=amqp.reveal() if amqp else None,
         demo=options.demo and environment is not settings.Environment.PRODUCTION,
+        chaos=options.chaos,
         passed_on=_passed_on(environ),
     )
+    problems += _chaos_problems(options, environment)
     problems += _port_problems(_used_ports(plan), port_is_free)
     if problems:
         raise BaluarteError(*problems)
@@ -180,6 +187,19 @@ def _replica_problems(replicas: Mapping[str, int]) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _chaos_problems(options: Options, environment: settings.Environment) -> list[Problem]:
+    in_production = environment is settings.Environment.PRODUCTION
+    if not options.chaos or not in_production or options.chaos_in_production:
+        return []
+    return [
+        Problem(
+            "CHAOS_IN_PRODUCTION",
+            "--chaos lets anybody with the supervisor's token kill and pause parts of production",
+            "leave it out, or add --chaos-in-production if that is what you want",
+        )
+    ]
 
 
 def _used_ports(plan: Plan) -> dict[str, int]:
