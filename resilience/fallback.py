@@ -65,6 +65,9 @@ class FallbackOptions:
     shared_bypass_seconds: float = 2.0
     #: Writes that may wait for the shared tier: a second's worth of answers.
     shared_backlog: int = 1_000
+    #: Bytes that have not changed are written there again only after so long: there they look older
+    #: than they are, never younger, and a list of a hundred names is not a hundred writes each time.
+    shared_rewrite_seconds: float = 60.0
     #: Renewals behind calls at a time, and what each may take.
     revalidations: int = 16
     revalidation_seconds: float = 2.0
@@ -87,6 +90,7 @@ class FallbackOptions:
             Rule(self.local_bytes >= self.copy_bytes, "local_bytes", "must hold one copy at least"),
             Rule(self.shared_timeout_seconds > 0, "shared_timeout_seconds", "must be above 0"),
             Rule(self.shared_bypass_seconds > 0, "shared_bypass_seconds", "must be above 0"),
+            Rule(self.shared_rewrite_seconds >= 0, "shared_rewrite_seconds", "must be 0 or more"),
             Rule(self.shared_backlog >= 1, "shared_backlog", "must be at least 1"),
             Rule(self.revalidations >= 1, "revalidations", "must be at least 1"),
             Rule(self.revalidation_seconds > 0, "revalidation_seconds", "must be above 0"),
@@ -291,9 +295,15 @@ class CachedFallback:
             # The old copy goes as well: it is known to be outdated.
             self._forget(name)
             return
-        copy = Copy(data, started)
+        lifetime = lifetime or self.options.stale_seconds
+        rewrite = min(self.options.shared_rewrite_seconds, lifetime / 2)
+        known = self.local.get(name)
+        if known is not None and known.data == data and started - known.shared < rewrite:
+            self.local.put(name, Copy(data, started, known.shared))
+            return
+        copy = Copy(data, started, started)
         if self.local.put(name, copy) and self.shared is not None:
-            self.shared.put(name, copy, lifetime or self.options.stale_seconds)
+            self.shared.put(name, copy, lifetime)
 
     def _forget(self, name: str) -> None:
         self.local.discard(name)

@@ -172,8 +172,8 @@ async def test_the_shared_tier_keeps_copies_no_longer_than_they_may_be_served(
             lifetimes.append(lifetime)
 
     batches = Batches(clock, FallbackOptions(stale_seconds=300), tier=Lifetimes(clock))
-    for bound in (60.0, 3_600.0, None):
-        await batches.serve("a", ["ana"], max_stale_seconds=bound)
+    for entity, bound in (("a", 60.0), ("b", 3_600.0), ("c", None)):
+        await batches.serve(entity, ["ana"], max_stale_seconds=bound)
         await settle()
     assert lifetimes == [60.0, 300.0, 300.0]
 
@@ -306,6 +306,41 @@ async def test_many_slow_look_ups_take_about_as_long_as_one(clock: FakeClock) ->
     await clock.advance(1.0)
     await task
     assert ended[0] - started == pytest.approx(0.06)
+
+
+async def test_bytes_that_have_not_changed_are_not_written_again_at_once(clock: FakeClock) -> None:
+    """The shared tier gets a change at once and the same again after a minute; there, a copy may look
+    older than it is, and never younger."""
+    tier = Tier(clock)
+    batches = Batches(clock, FallbackOptions(shared_rewrite_seconds=60.0), tier=tier)
+
+    async def writes(value: str) -> int:
+        tier.calls.clear()
+        await batches.serve("a", [value])
+        await settle()
+        return len(tier.calls)
+
+    assert await writes("one") == 1
+    clock.jump(59.0)
+    assert await writes("one") == 0
+    (here,) = await batches.serve("a", DOWN)
+    (there,) = await Batches(clock, tier=tier).serve("a", DOWN)
+    assert isinstance(here, Served)
+    assert isinstance(there, Served)
+    assert (here.age, there.age) == (0.0, 59.0)
+    assert await writes("two") == 1
+    clock.jump(60.0)
+    assert await writes("two") == 1
+    assert await writes("two") == 0
+    short = Batches(clock, FallbackOptions(stale_seconds=10.0), tier=(brief := Tier(clock)))
+    await short.serve("a", ["one"])
+    await settle()
+    clock.jump(5.0)
+    await short.serve("a", ["one"])
+    await settle()
+    assert brief.calls == ["put", "put"]
+    await batches.serve("a", [None])
+    assert await writes("two") == 1
 
 
 async def test_a_dead_shared_tier_leaves_the_local_copies(clock: FakeClock) -> None:

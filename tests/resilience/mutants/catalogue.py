@@ -412,6 +412,14 @@ FALLBACK: Sequence[Mutant] = (
         ("test_fallback_batches.py", "shorter_of_both"),
     ),
     Mutant(
+        "shared-tier-told-once",
+        "fallback",
+        "the shared tier's copies do not run out while the same answers come",
+        "and started - known.shared < rewrite:",
+        "and True:",
+        ("test_fallback_batches.py", "not_written_again_at_once"),
+    ),
+    Mutant(
         "one-failure-fails-all",
         "fallback",
         "what has a copy is served and the rest fails alone",
