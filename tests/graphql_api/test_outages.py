@@ -1,5 +1,6 @@
 """What a client sees before, during and after a service is away."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -219,6 +220,27 @@ async def test_whatever_kept_the_answer_from_coming_it_is_told(keeping: Keeping)
     reply = await keeping.query(ME, user=ana)
     assert reply.data["me"]["freshness"]["state"] == "STALE"
     assert degraded(reply)[0]["reason"] in {"UNAVAILABLE", "CIRCUIT_BREAKER_OPEN"}
+
+
+async def test_a_service_that_hangs_costs_time_and_not_the_answer(keeping: Keeping) -> None:
+    """Within the client's own deadline: the copy of what hangs, and live data of everybody else."""
+    ana = keeping.platform.add_user("Ana", balance=1)
+    query = "{ me { freshness { state } account { freshness { state } } } }"
+    await keeping.query(query, user=ana)
+    ledger = keeping.platform.ledger
+
+    async def hang() -> None:
+        await asyncio.sleep(ledger.seen[-1].deadline.remaining())
+        raise codes.DEADLINE_EXCEEDED.error(service="ledger")
+
+    ledger.before = hang
+    reply = await keeping.query(query, user=ana, headers={"deadline-ms": "400"})
+    assert reply.errors == []
+    assert reply.data["me"] == {
+        "freshness": {"state": "FRESH"},
+        "account": {"freshness": {"state": "STALE"}},
+    }
+    assert [item["reason"] for item in degraded(reply)] == ["DEADLINE_EXCEEDED"]
 
 
 async def test_a_degraded_answer_is_counted_as_one(keeping: Keeping) -> None:
