@@ -28,7 +28,8 @@ from chassis.metrics import Metrics
 from chassis.observed import Observed
 from chassis.pages import pages
 from chassis.workers import Worker, Workers
-from resilience.deadline import Deadline, DeadlineExceeded
+from resilience import DeadlineExceeded, call_context
+from resilience.deadline import Deadline
 
 MAX_BODY = 1_000_000
 """Bytes of a request between services: a full batch with room; the gateway takes far less."""
@@ -184,8 +185,9 @@ class _Endpoint:
         if left <= 0:
             raise codes.DEADLINE_EXCEEDED.error()
         try:
-            async with asyncio.timeout(left):
-                return await self._handler(call, request)
+            with call_context(deadline=call.deadline, priority=self._operation.priority):
+                async with asyncio.timeout(left):
+                    return await self._handler(call, request)
         except CodedError:
             raise
         except (TimeoutError, DeadlineExceeded):

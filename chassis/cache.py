@@ -1,7 +1,8 @@
 """A cache that may be gone at any time: every failure is a miss, quickly, and is counted.
 
-Every key has a TTL and carries a namespace with a format version, so that a changed struct never meets an
-old copy. Nothing is decided from the cache alone.
+Commands run through a pipeline, whose breaker leaves a failing cache alone for a while, so that its
+absence costs no time per request. Every key has a TTL and carries a namespace with a format version, so
+that a changed struct never meets an old copy. Nothing is decided from the cache alone.
 """
 
 import random
@@ -10,12 +11,14 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.json import encode
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from chassis.metrics import Metrics
 from chassis.settings import Secret
-from resilience.clock import SYSTEM_CLOCK, Clock
+from chassis.verdicts import judge
+from resilience import BreakerOptions, Pipeline, PipelineOptions, ResilienceError
 
 T = TypeVar("T")
 
@@ -24,12 +27,24 @@ TIMEOUT = 0.05
 
 CONNECT_TIMEOUT = 0.25
 POOL_SIZE = 20
-PAUSE_AFTER_FAILURE = 1.0
-"""Seconds for which a failed cache is not asked again, so that its absence costs no time per request."""
+POLICIES = PipelineOptions(
+    breaker=BreakerOptions(
+        window="consecutive",
+        consecutive_failures=1,
+        slow_seconds=TIMEOUT,
+        break_seconds=1.0,
+        break_max_seconds=10.0,
+        break_jitter=0.0,
+        probes=1,
+        ramp_seconds=0.0,
+    ),
+)
+"""Where no policy file says otherwise: the connection's own timeouts, and a rest after each failure."""
 
 MAX_VALUE_BYTES = 100_000
 
-_FAILURES = (RedisError, OSError, TimeoutError)
+FAILURES = (RedisError, OSError, TimeoutError, ResilienceError)
+"""What a command may raise: the server, the network, or the policies."""
 
 _SET_IF_NEWER = """
 local held = redis.call('HGET', KEYS[1], 'v')
@@ -79,6 +94,7 @@ class Cache(Generic[T]):
         redis: None when there is no cache; then everything is a miss.
         ttl: seconds that an entry lives; up to a tenth is taken off at random, so that entries written
             together do not end together.
+        pipeline: the policies around the cache.
     """
 
     def __init__(
@@ -89,16 +105,18 @@ class Cache(Generic[T]):
         *,
         ttl: float,
         metrics: CacheMetrics,
-        clock: Clock = SYSTEM_CLOCK,
+        pipeline: Pipeline | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self._redis = redis
         self._namespace = namespace
         self._decoder = msgspec.json.Decoder(kind)
         self._ttl = ttl
-        self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter is not a secret
-        self._asleep_until = 0.0
+        pipeline = pipeline or Pipeline("valkey", POLICIES, classifier=judge)
+        self._read = pipeline.read(self._fetch)
+        self._write = pipeline.mutation(self._store)
+        self._delete = pipeline.mutation(self._remove)
         name = namespace.partition(":")[0]
         self._count = {
             result: metrics.requests.labels(name, result) for result in ("hit", "miss", "error")
@@ -106,16 +124,12 @@ class Cache(Generic[T]):
 
     async def get_many(self, keys: Sequence[str]) -> Mapping[str, T]:
         """The entries that are there, in one round trip. An unreadable one is a miss."""
-        if not keys or not self._usable():
+        if self._redis is None or not keys:
             return {}
         try:
-            assert self._redis is not None  # noqa: S101 - `_usable` said so
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for key in keys:
-                    pipe.hget(self._name(key), "d")
-                answers = await pipe.execute()
-        except _FAILURES:
-            self._failed()
+            answers = await self._read(self._redis, keys)
+        except FAILURES:
+            self._count["error"].inc()
             return {}
         found: dict[str, T] = {}
         for key, raw in zip(keys, answers, strict=True):
@@ -137,33 +151,44 @@ class Cache(Generic[T]):
         """
         if self._redis is None:
             return True
-        if not self._usable():
-            return False
+        encoded = {key: (version, encode(value)) for key, (version, value) in entries.items()}
+        small = {key: item for key, item in encoded.items() if len(item[1]) <= MAX_VALUE_BYTES}
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for key, (version, value) in entries.items():
-                    data = msgspec.json.encode(value)
-                    if len(data) > MAX_VALUE_BYTES:
-                        continue
-                    milliseconds = int(self._ttl * 1000 * self._rng.uniform(0.9, 1.0))
-                    pipe.eval(_SET_IF_NEWER, 1, self._name(key), version, data, milliseconds)
-                await pipe.execute()
-        except _FAILURES:
-            self._failed()
+            await self._write(self._redis, small)
+        except FAILURES:
+            self._count["error"].inc()
             return False
         return True
 
     async def drop(self, keys: Sequence[str]) -> bool:
         """Forget entries. False when the cache could not be told, so that the caller tries again."""
-        if self._redis is None:
+        if self._redis is None or not keys:
             return True
-        return await self._run("DEL", *(self._name(key) for key in keys))
+        try:
+            await self._delete(self._redis, keys)
+        except FAILURES:
+            self._count["error"].inc()
+            return False
+        return True
+
+    async def _fetch(self, redis: "Redis", keys: Sequence[str]) -> list[Any]:
+        async with redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.hget(self._name(key), "d")
+            return await pipe.execute()
+
+    async def _store(self, redis: "Redis", entries: Mapping[str, tuple[int, bytes]]) -> None:
+        async with redis.pipeline(transaction=False) as pipe:
+            for key, (version, data) in entries.items():
+                milliseconds = int(self._ttl * 1000 * self._rng.uniform(0.9, 1.0))
+                pipe.eval(_SET_IF_NEWER, 1, self._name(key), version, data, milliseconds)
+            await pipe.execute()
+
+    async def _remove(self, redis: "Redis", keys: Sequence[str]) -> None:
+        await redis.delete(*(self._name(key) for key in keys))
 
     def _name(self, key: str) -> str:
         return f"baluarte:{self._namespace}:{key}"
-
-    def _usable(self) -> bool:
-        return self._redis is not None and self._clock.monotonic() >= self._asleep_until
 
     def _decode(self, raw: Any) -> T | None:
         if raw is None:
@@ -172,16 +197,3 @@ class Cache(Generic[T]):
             return self._decoder.decode(raw)
         except msgspec.MsgspecError:
             return None
-
-    async def _run(self, *command: Any) -> bool:
-        assert self._redis is not None  # noqa: S101 - callers checked
-        try:
-            await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
-        except _FAILURES:
-            self._failed()
-            return False
-        return True
-
-    def _failed(self) -> None:
-        self._count["error"].inc()
-        self._asleep_until = self._clock.monotonic() + PAUSE_AFTER_FAILURE

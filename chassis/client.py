@@ -5,10 +5,7 @@ sent it was not (UNAVAILABLE); afterwards a lost answer leaves a doubt (OUTCOME_
 reads, which change nothing.
 """
 
-import asyncio
-import itertools
-import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar
 
 import aiohttp
@@ -18,7 +15,18 @@ from chassis import codes
 from chassis.context import Call
 from chassis.contract import Operation
 from chassis.credentials import Credentials
-from chassis.errors import CodedError, Problem, from_problem
+from chassis.errors import CodedError, Problem, Unreached, from_problem
+from chassis.replicas import Replicas
+from chassis.verdicts import judge, refused
+from resilience import (
+    DeadlineExceeded,
+    DeadlineOptions,
+    Pipeline,
+    PipelineOptions,
+    ResilienceError,
+    call_context,
+    current_deadline,
+)
 
 Req = TypeVar("Req", bound=msgspec.Struct)
 Res = TypeVar("Res", bound=msgspec.Struct)
@@ -52,13 +60,14 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class ServiceClient:
-    """Calls the operations of one service, balanced over its replicas.
+    """Calls the operations of one service, balanced over its replicas, through the service's pipeline.
 
     Args:
         service: name of the callee, as its credentials say.
         urls: base URLs of its replicas; one that refuses connections is passed over for the next.
         credentials: proves who we are; None for public operations.
-        max_seconds: longest that one call may take, whatever the deadline leaves.
+        pipeline: the policies around the service. Without one, calls end in time, and that is all.
+        max_seconds: longest that one call may take where there is no pipeline.
     """
 
     def __init__(
@@ -68,78 +77,111 @@ class ServiceClient:
         *,
         session: aiohttp.ClientSession,
         credentials: Credentials | None,
+        pipeline: Pipeline | None = None,
         max_seconds: float = 10.0,
     ) -> None:
-        if not urls:
-            raise ValueError(f"no URL for the {service} service")
         self.service = service
-        self._urls = tuple(urls)
+        self._replicas = Replicas(service, urls)
         self._session = session
         self._credentials = credentials
-        self._max_seconds = max_seconds
-        self._turn = itertools.count()
         self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+        if pipeline is None:
+            deadline = DeadlineOptions(seconds=max_seconds)
+            pipeline = Pipeline(service, PipelineOptions(deadline=deadline), classifier=judge)
+        self._share = pipeline.read(self._attempt, key=_question)
+        self._ask = pipeline.read(self._attempt)
+        self._change = pipeline.mutation(self._attempt)
 
     async def call(self, call: Call, operation: Operation[Req, Res], request: Req) -> Res:
         """Carry `operation` out.
 
         Raises:
-            CodedError: the callee's own code; UNAVAILABLE when nothing was done; OUTCOME_UNKNOWN when
-                something with an effect may have been; DEADLINE_EXCEEDED when there was no time to start
-                or a read took too long.
+            CodedError: the callee's own code; UNAVAILABLE, CIRCUIT_BREAKER_OPEN or OVERLOADED when
+                nothing was done; OUTCOME_UNKNOWN when something with an effect may have been;
+                DEADLINE_EXCEEDED when there was no time to start or a read took too long.
         """
-        left = min(call.deadline.remaining(), self._max_seconds) - HOP_MARGIN
-        if left <= 0:
-            raise codes.DEADLINE_EXCEEDED.error(service=self.service)
         body = _encoder.encode(request) if operation.method == "POST" else None
-        give_up = time.monotonic() + left
+        doubt = _Doubt(operation)
+        read = self._share if operation.shared else self._ask
+        send = read if operation.reads else self._change
+        key = str(operation) if operation.idempotent else None
         try:
-            async with asyncio.timeout(left):
-                status, answer = await self._send(call, operation, body, give_up)
-        except TimeoutError:
-            raise self._lost(operation, codes.DEADLINE_EXCEEDED) from None
-        if status == 200:
-            return self._decode(operation, answer)
-        raise self._refused(operation, status, answer)
+            with call_context(
+                deadline=call.deadline, priority=operation.priority, idempotency_key=key
+            ):
+                answer: Res = await send(call, operation, body, doubt)
+        except (CodedError, ResilienceError) as error:
+            raise doubt.told(error, self.service) from None
+        return answer
 
     async def ping(self) -> None:
-        """Raise unless a replica says that it lives."""
-        async with self._session.get(f"{self._next_urls()[0]}/health/live") as response:
+        """Raise unless a replica says that it lives. Asked past the policies, which it may end."""
+        url = next(self._replicas.in_turn()).url
+        async with self._session.get(f"{url}/health/live") as response:
             response.raise_for_status()
 
-    def _next_urls(self) -> tuple[str, ...]:
-        start = next(self._turn) % len(self._urls)
-        return self._urls[start:] + self._urls[:start]
+    async def _attempt(
+        self, call: Call, operation: Operation[Any, Any], body: bytes | None, doubt: "_Doubt"
+    ) -> Any:
+        """One attempt: at one replica, or the next ones as long as none of them was reached."""
+        left = _time_left(call)
+        if left <= 0:
+            raise DeadlineExceeded(f"{self.service}: no time is left to send the request")
+        doubt.attempt()
+        unreached: CodedError | None = None
+        for attempt in self._replicas.in_turn():
+            outcome: BaseException | None = None
+            try:
+                return await self._send(attempt.url, call, operation, body, doubt)
+            except Unreached as error:
+                outcome = unreached = error  # never connected, so never sent: the next one
+            except BaseException as error:
+                outcome = error
+                raise
+            finally:
+                self._replicas.settle(attempt, outcome)
+        assert unreached is not None  # noqa: S101 - there is at least one replica
+        raise unreached
 
     async def _send(
-        self, call: Call, operation: Operation[Any, Any], body: bytes | None, give_up: float
-    ) -> tuple[int, bytes]:
-        """One attempt per replica, as long as none of them was reached."""
-        for url in self._next_urls():
-            headers = self._headers(call, operation, give_up)
-            try:
-                async with self._session.request(
-                    operation.method,
-                    url + operation.path,
-                    data=body,
-                    headers=headers,
-                    allow_redirects=False,
-                ) as response:
-                    return response.status, await self._read(operation, response)
-            except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as error:
-                if isinstance(error, aiohttp.SocketTimeoutError):
-                    raise self._lost(operation, codes.UNAVAILABLE) from None
-                continue  # never connected, so never sent
-            except aiohttp.ClientError:
-                raise self._lost(operation, codes.UNAVAILABLE) from None
-        raise codes.UNAVAILABLE.error(
-            f"The {self.service} service cannot be reached; nothing was done.", service=self.service
-        )
+        self,
+        url: str,
+        call: Call,
+        operation: Operation[Any, Any],
+        body: bytes | None,
+        doubt: "_Doubt",
+    ) -> Any:
+        """The answer, decoded."""
+        headers = self._headers(call, operation)
+        doubt.sent()
+        try:
+            async with self._session.request(
+                operation.method,
+                url + operation.path,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+            ) as response:
+                status, answer = response.status, await self._read(operation, response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            doubt.settled()
+            raise Unreached.of(
+                codes.UNAVAILABLE.error(
+                    f"The {self.service} service cannot be reached; nothing was done.",
+                    service=self.service,
+                )
+            ) from None
+        except aiohttp.ClientError:
+            raise self._lost(operation) from None
+        if status == 200:
+            return self._decode(operation, answer)
+        error = self._refused(operation, status, answer)
+        if error.code != codes.OUTCOME_UNKNOWN.name:
+            doubt.settled()
+        raise error
 
-    def _headers(
-        self, call: Call, operation: Operation[Any, Any], give_up: float
-    ) -> dict[str, str]:
-        left = max(0, int((give_up - time.monotonic()) * 1000))
+    def _headers(self, call: Call, operation: Operation[Any, Any]) -> dict[str, str]:
+        left = max(0, int(_time_left(call) * 1000))
         headers = {"deadline-ms": str(left), "x-correlation-id": call.correlation_id}
         if operation.method == "POST":
             headers["content-type"] = "application/json"
@@ -158,7 +200,7 @@ class ServiceClient:
         while len(body) <= MAX_ANSWER and not response.content.at_eof():
             body += await response.content.read(MAX_ANSWER + 1 - len(body))
         if len(body) > MAX_ANSWER:
-            raise self._lost(operation, codes.UNAVAILABLE)
+            raise self._lost(operation)
         return body
 
     def _decode(self, operation: Operation[Any, Res], answer: bytes) -> Res:
@@ -168,14 +210,14 @@ class ServiceClient:
         try:
             decoded: Res = decoder.decode(answer)
         except msgspec.MsgspecError:
-            raise self._lost(operation, codes.UNAVAILABLE) from None
+            raise self._lost(operation) from None
         return decoded
 
-    def _lost(self, operation: Operation[Any, Any], read_code: codes.Code) -> CodedError:
+    def _lost(self, operation: Operation[Any, Any]) -> CodedError:
         """The truth after a request went out and no good answer came back."""
         if operation.reads:
-            return read_code.error(
-                f"The {self.service} service gave no usable answer in time.", service=self.service
+            return codes.UNAVAILABLE.error(
+                f"The {self.service} service gave no usable answer.", service=self.service
             )
         return codes.OUTCOME_UNKNOWN.error(service=self.service)
 
@@ -184,8 +226,69 @@ class ServiceClient:
             return from_problem(_problem_decoder.decode(answer))
         except msgspec.MsgspecError:
             if status >= 500:
-                return self._lost(operation, codes.UNAVAILABLE)  # something between us failed
+                return self._lost(operation)  # something between us failed
             return codes.UNAVAILABLE.error(
                 f"The {self.service} service answered {status} without saying why.",
                 service=self.service,
             )
+
+
+class _Doubt:
+    """Whether a change may have been carried out by one of the attempts at it.
+
+    The last attempt's error alone does not tell: after a lost answer, "the breaker is open, nothing was
+    done" is true of the second attempt and a lie about the call.
+    """
+
+    __slots__ = ("_earlier", "_now", "_operation")
+
+    def __init__(self, operation: Operation[Any, Any]) -> None:
+        self._operation = operation
+        self._earlier = False
+        self._now = False
+
+    def attempt(self) -> None:
+        """Another attempt begins."""
+        self._earlier = self._earlier or self._now
+        self._now = False
+
+    def sent(self) -> None:
+        """From here on the request may have its effect."""
+        self._now = True
+
+    def settled(self) -> None:
+        """The callee said what became of it, or it was never sent."""
+        self._now = False
+
+    def told(self, error: CodedError | ResilienceError, service: str) -> CodedError:
+        """The error to tell the caller."""
+        coded = error if isinstance(error, CodedError) else refused(error, service)
+        if self._operation.reads or not (self._now or self._earlier):
+            return coded
+        if not self._now and coded.code in _DEFINITE_AFTER_DOUBT:
+            return coded
+        return codes.OUTCOME_UNKNOWN.error(service=service, retry_after=coded.retry_after)
+
+
+_DEFINITE_AFTER_DOUBT = frozenset(
+    code.name for code in codes.all_codes() if not code.retryable and code.status in (404, 409, 422)
+)
+"""Answers about the request itself, which say that no earlier attempt at it has succeeded. A refusal of the
+caller (a token that has just expired) says nothing of the kind."""
+
+
+def _time_left(call: Call) -> float:
+    """Seconds that the callee may take, so that it gives up before we do and can say why."""
+    deadline = current_deadline()
+    left = call.deadline.remaining() if deadline is None else deadline.remaining()
+    return left - HOP_MARGIN
+
+
+def _question(
+    call: Call,
+    operation: Operation[Any, Any],
+    body: bytes | None,
+    doubt: _Doubt,  # noqa: ARG001 - the wrapped function takes it
+) -> Hashable:
+    """What the answer to a shared read depends on: what is asked, and as whom."""
+    return operation.service, operation.name, body, call.user_token

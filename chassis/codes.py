@@ -145,6 +145,13 @@ UNAVAILABLE = Code(
     "Try again later",
     retryable=True,
 )
+CIRCUIT_BREAKER_OPEN = Code(
+    "CIRCUIT_BREAKER_OPEN",
+    503,
+    "A part that this needs has failed too often lately and is given a rest; nothing was done",
+    "Try again after the time that is told",
+    retryable=True,
+)
 DEADLINE_EXCEEDED = Code(
     "DEADLINE_EXCEEDED",
     504,

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from chassis.codes import Code
+from resilience.context import Priority
 
 Req = TypeVar("Req", bound=msgspec.Struct)
 Res = TypeVar("Res", bound=msgspec.Struct)
@@ -75,6 +76,9 @@ class Operation(Generic[Req, Res]):
         idempotent: True when sending it twice does what sending it once does; only such an operation
             may be retried.
         reads: True when it changes nothing, so that a lost answer leaves no doubt behind.
+        shared: True when who asks the same at the same time may be given one answer. Not for what a
+            user may just have changed: an answer that is under way can be older than the change.
+        priority: how late it is shed when a service cannot take all calls.
     """
 
     service: str
@@ -88,12 +92,16 @@ class Operation(Generic[Req, Res]):
     errors: tuple[Code, ...] = ()
     idempotent: bool = True
     reads: bool = False
+    shared: bool = False
+    priority: Priority = Priority.NORMAL
     method: str = "POST"
     tags: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.path.startswith("/"):
             raise ValueError(f"{self.service}.{self.name}: path {self.path!r} must start with '/'")
+        if self.shared and not self.reads:
+            raise ValueError(f"{self.service}.{self.name}: only the answer to a read can be shared")
         if self.method not in {"GET", "POST"}:
             raise ValueError(
                 f"{self.service}.{self.name}: method is GET or POST, not {self.method!r}"

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from chassis import codes
 from chassis.codes import Code
 from chassis.errors import CodedError
+from resilience import Fault, Pipeline, Rejected, ResilienceError, Verdict
 
 CONNECT_TIMEOUT: Final = 2.0
 """Seconds to open a connection: a server that is up answers in milliseconds."""
@@ -53,6 +54,7 @@ PING_TIMEOUT: Final = 1.0
 """Seconds for a readiness check."""
 
 _FAILED = "baluarte.failed"
+_PIPELINE = "baluarte_pipeline"
 _MARK = "_baluarte_database"
 
 
@@ -113,6 +115,7 @@ def create_engine(
     pool_size: int = POOL_SIZE,
     max_overflow: int = 0,
     pool_timeout: float = POOL_TIMEOUT,
+    pipeline: Pipeline | None = None,
 ) -> AsyncEngine:
     """An engine on asyncpg; nothing connects until it is used.
 
@@ -127,6 +130,7 @@ def create_engine(
         connect_timeout: seconds to open a connection.
         pool_size, max_overflow: connections kept, and allowed beyond.
         pool_timeout: seconds to wait for a free one.
+        pipeline: the policies around the database; every unit of work is one attempt of it.
     """
     address, ssl = _address(url)
     arguments: dict[str, Any] = {
@@ -154,6 +158,8 @@ def create_engine(
         pool_use_lifo=True,
         hide_parameters=True,
     )
+    if pipeline is not None:
+        engine.sync_engine.update_execution_options(**{_PIPELINE: pipeline})
     event.listen(engine.sync_engine, "checkout", _check_open)
     event.listen(engine.sync_engine, "handle_error", _note_failure)
     event.listen(engine.sync_engine, "begin", _forget_failure)
@@ -162,7 +168,7 @@ def create_engine(
 
 
 async def ping(engine: AsyncEngine, *, timeout: float = PING_TIMEOUT) -> None:
-    """Return if the database answers within `timeout` seconds.
+    """Return if the database answers within `timeout` seconds. Asked past the policies.
 
     Raises:
         DatabaseUnavailable: it does not.
@@ -235,15 +241,16 @@ async def transaction(
         DatabaseUnavailable, StatementRejected, UniqueViolation: definitely nothing was done.
         OutcomeUnknown: COMMIT was sent and its answer lost.
     """
-    try:
-        async with AsyncExitStack() as stack:
-            connection = await _connect(engine, stack)
-            yield UnitOfWork(connection, commit_timeout=commit_timeout)
-    except Exception as error:
-        translated = translate(error)
-        if translated is error:
-            raise
-        raise translated from None
+    async with _guarded(engine):
+        try:
+            async with AsyncExitStack() as stack:
+                connection = await _connect(engine, stack)
+                yield UnitOfWork(connection, commit_timeout=commit_timeout)
+        except Exception as error:
+            translated = translate(error)
+            if translated is error:
+                raise
+            raise translated from None
 
 
 @asynccontextmanager
@@ -255,14 +262,33 @@ async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             `transaction` for those.)
     """
     plain = engine.execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        async with AsyncExitStack() as stack:
-            yield await _connect(plain, stack)
-    except Exception as error:
-        translated = translate(error)
-        if translated is error:
-            raise
-        raise translated from None
+    async with _guarded(engine):
+        try:
+            async with AsyncExitStack() as stack:
+                yield await _connect(plain, stack)
+        except Exception as error:
+            translated = translate(error)
+            if translated is error:
+                raise
+            raise translated from None
+
+
+@asynccontextmanager
+async def _guarded(engine: AsyncEngine) -> AsyncIterator[None]:
+    """The block as one attempt of the engine's pipeline, which sees our errors and not the driver's."""
+    pipeline: Pipeline | None = engine.get_execution_options().get(_PIPELINE)
+    if pipeline is None:
+        yield
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(pipeline.section())
+        except Rejected as rejection:
+            raise DatabaseUnavailable(
+                "The database is given a rest or has enough to do; nothing was done.",
+                retry_after=rejection.retry_after,
+            ) from None
+        yield
 
 
 async def _connect(engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnection:
@@ -356,6 +382,20 @@ def translate(error: BaseException, *, default: type[DatabaseError] | None = Non
     if default is not None:
         return default("The database did not answer.")
     return error
+
+
+def judge(error: Exception) -> Verdict:
+    """What an error of a unit of work says about the database; the classifier of its pipeline.
+
+    A statement that is refused was answered. What is no error of the database (a call to somebody else
+    that failed within the block, a defect of ours) says nothing about it.
+    """
+    told = translate(error) if not isinstance(error, ResilienceError) else error
+    if isinstance(told, DatabaseUnavailable | OutcomeUnknown):
+        return Verdict(Fault.DEPENDENCY)
+    if isinstance(told, DatabaseError):
+        return Verdict(Fault.CALLER)
+    return Verdict(Fault.UNKNOWN)
 
 
 # Connections, lost races, resources, operators and cancellation, system and internal errors.

@@ -47,6 +47,22 @@ class CodedError(Exception):
         self.service = service
 
 
+class Unreached(CodedError):
+    """The other side could not be connected to: the request was never sent."""
+
+    @classmethod
+    def of(cls, error: CodedError) -> "Unreached":
+        """`error`, told as this."""
+        return cls(
+            code=error.code,
+            status=error.status,
+            title=error.title,
+            detail=error.detail,
+            retryable=error.retryable,
+            service=error.service,
+        )
+
+
 class Problem(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
     """An RFC 9457 problem document (`application/problem+json`)."""
 

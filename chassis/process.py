@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis.bus import Bus
+from chassis.bus.guarded import GuardedBus
 from chassis.client import ServiceClient, open_session
 from chassis.context import Call
 from chassis.contract import Operation
@@ -17,6 +18,7 @@ from chassis.database import POOL_SIZE, create_engine, ping
 from chassis.health import Registry
 from chassis.keyset import KeySet
 from chassis.messaging import bus_of
+from chassis.policies import BUS, DATABASE, Policies
 from chassis.settings import Settings, SettingsError
 from chassis.tokens import AccessTokens, FetchKeys
 
@@ -29,16 +31,21 @@ KEYS_SECONDS = 2.0
 class Process:
     """The parts that services share. Nothing connects until it is used.
 
+    Args:
+        policies: the process' own, which name everything that is opened here.
+
     Attributes:
         bus: where events go and come from; its absence stops no request.
         registry: knows all that was opened here.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, policies: Policies) -> None:
         self.settings = settings
+        self.policies = policies
         self.registry = Registry()
+        self.registry.register("policies", close=policies.close)
         self.credentials = Credentials.load(settings.keys_dir, settings.service)
-        self.bus: Bus = bus_of(settings)
+        self.bus: Bus = GuardedBus(bus_of(settings), policies.pipeline(BUS))
         self.registry.register("bus", ping=self.bus.ping, close=self.bus.close, required=False)
         self.session = open_session()
         self.registry.register("http", close=self.session.close)
@@ -46,7 +53,11 @@ class Process:
     def client(self, peer: str) -> ServiceClient:
         """A client of another service, at the addresses in the settings."""
         return ServiceClient(
-            peer, self.settings.peers[peer], session=self.session, credentials=self.credentials
+            peer,
+            self.settings.peers[peer],
+            session=self.session,
+            credentials=self.credentials,
+            pipeline=self.policies.pipeline(peer),
         )
 
     def access_tokens(self, publish: Operation[Any, KeySet]) -> AccessTokens:
@@ -67,9 +78,9 @@ def keys_from(client: ServiceClient, publish: Operation[Any, KeySet], service: s
 
 
 def open_database(
-    settings: Settings, registry: Registry, *, pool_size: int = POOL_SIZE
+    settings: Settings, registry: Registry, policies: Policies, *, pool_size: int = POOL_SIZE
 ) -> AsyncEngine:
-    """The service's own database, required for readiness.
+    """The service's own database behind its policies, required for readiness.
 
     Raises:
         SettingsError: the settings name none.
@@ -80,7 +91,10 @@ def open_database(
             [f"{key} is not set; give postgresql://user:password@host:port/database"]
         )
     engine = create_engine(
-        settings.database_url.reveal(), application_name=settings.service, pool_size=pool_size
+        settings.database_url.reveal(),
+        application_name=settings.service,
+        pool_size=pool_size,
+        pipeline=policies.pipeline(DATABASE),
     )
     registry.register("postgres", ping=lambda: ping(engine), close=engine.dispose)
     return engine

@@ -58,7 +58,11 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every process needs; a service reads its own keys with a `Reader` of its own."""
+    """What every process needs; a service reads its own keys with a `Reader` of its own.
+
+    Attributes:
+        policies_dir: where `<service>.toml` may take the place of the process' own policy file.
+    """
 
     service: str
     environment: Environment
@@ -72,6 +76,7 @@ class Settings:
     redis_url: Secret | None
     peers: Mapping[str, tuple[str, ...]]
     log_level: str
+    policies_dir: Path | None = None
 
     @property
     def in_production(self) -> bool:
@@ -139,6 +144,7 @@ def read_settings(
         port=keys.get("BALUARTE_PORT", parse=port, default=DEFAULT_PORTS.get(service, 0)),
         state_dir=state_dir,
         keys_dir=keys.get("BALUARTE_KEYS_DIR", parse=Path, default=state_dir / "keys"),
+        policies_dir=keys.get("BALUARTE_POLICIES_DIR", parse=folder, default=None),
         database_url=keys.require(
             f"{prefix}_DATABASE_URL",
             parse=database_url,
@@ -171,6 +177,14 @@ def _environment(text: str) -> Environment:
         raise ValueError(
             f"is {text!r}; use one of {', '.join(item.value for item in Environment)}"
         ) from None
+
+
+def folder(text: str) -> Path:
+    """A directory that exists."""
+    path = Path(text)
+    if not path.is_dir():
+        raise ValueError(f"is {text!r}; give a directory that exists")
+    return path
 
 
 def port(text: str) -> int:

@@ -1,7 +1,8 @@
 """The gateway's composition root: settings and parts in, a Starlette app out."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,9 +17,11 @@ from chassis.credentials import Credentials
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
+from chassis.policies import CACHE, Policies
 from chassis.process import keys_from
 from chassis.settings import Settings
 from chassis.tokens import AccessTokens
+from chassis.workers import Worker
 from graphql_api import settings as settings_module
 from graphql_api.downstream import Downstream, over
 from graphql_api.execution.documents import Documents
@@ -30,6 +33,7 @@ from graphql_api.security.headers import protect
 from graphql_api.security.limits import Limiter, RateLimits
 from graphql_api.security.rate_limit import (
     FallbackStore,
+    GuardedStore,
     LocalStore,
     Store,
     ValkeyStore,
@@ -37,9 +41,13 @@ from graphql_api.security.rate_limit import (
 from graphql_api.settings import PEERS, GatewaySettings
 from graphql_api.telemetry import Telemetry
 from graphql_api.web.endpoint import GraphQLEndpoint
+from resilience import Pipeline
 from services.users.contract import JWKS
 
 SERVICE = "gateway"
+
+POLICY_FILE = Path(__file__).with_name("policies.toml")
+"""Every downstream of the gateway, its policies, and the reason for each number."""
 
 Answerer = Callable[[Request], Awaitable[Response]]
 
@@ -51,6 +59,7 @@ class Parts:
     Attributes:
         valkey: where rate limits are shared; None to count in this process.
         health: answers `/health`; None where there are no services to ask.
+        workers: background work of the process.
     """
 
     settings: GatewaySettings
@@ -60,6 +69,7 @@ class Parts:
     metrics: Metrics
     valkey: Store | None = None
     health: Answerer | None = None
+    workers: Sequence[Worker] = ()
 
 
 def build(parts: Parts) -> Starlette:
@@ -92,6 +102,7 @@ def build(parts: Parts) -> Starlette:
         metrics=parts.metrics,
         gate=Gate(verifier=None, tokens=None),
         routes=_routes(endpoint, sdl(schema), parts.health, graphiql),
+        workers=parts.workers,
         on_start=[parts.tokens.warm_up],
     )
     protect(app, origins=settings.cors_origins, https_only=settings.shared.in_production)
@@ -136,7 +147,9 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
     settings = settings_module.read(environ)
     shared = settings.shared
     credentials = Credentials.load(shared.keys_dir, SERVICE)
-    registry, metrics = Registry(), Metrics()
+    policies = Policies.open(shared, POLICY_FILE)
+    registry, metrics = Registry(), policies.metrics
+    registry.register("policies", close=policies.close)
     session = open_session()
     registry.register("http", close=session.close)
     clients = {
@@ -145,7 +158,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
             shared.peers[peer],
             session=session,
             credentials=credentials,
-            max_seconds=settings.max_seconds,
+            pipeline=policies.pipeline(peer),
         )
         for peer in PEERS
     }
@@ -164,14 +177,15 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
             tokens=tokens,
             registry=registry,
             metrics=metrics,
-            valkey=_valkey(shared, registry),
+            valkey=_valkey(shared, registry, policies.pipeline(CACHE)),
+            workers=(policies.worker(),),
             health=PlatformHealth({peer: shared.peers[peer] for peer in PEERS}, session).handle,
         )
     )
     return app, shared
 
 
-def _valkey(shared: Settings, registry: Registry) -> Store | None:
+def _valkey(shared: Settings, registry: Registry, pipeline: Pipeline) -> Store | None:
     if shared.redis_url is None:
         return None
     client = open_redis(shared.redis_url)
@@ -180,7 +194,7 @@ def _valkey(shared: Settings, registry: Registry) -> Store | None:
         await client.ping()
 
     registry.register("valkey", ping=ping, close=client.aclose, required=False)
-    return ValkeyStore(client)
+    return GuardedStore(ValkeyStore(client), pipeline)
 
 
 __all__ = ["Parts", "build", "compose"]

@@ -17,7 +17,8 @@ the attempt; policies that are admission and settlement are asked in line.
 
 import functools
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
@@ -256,6 +257,43 @@ class Pipeline:
         """`function`, which changes something: retried only under an idempotency key."""
         return self._guarded(function, Effect.MUTATION)
 
+    @asynccontextmanager
+    async def section(self) -> AsyncIterator[None]:
+        """A block as one attempt, for work that is no function: a unit of work, a subscription.
+
+        It is admitted and settled like any attempt (deadline, shedding, rate limit, breaker,
+        bulkhead, adaptive limit). A block cannot be run again or ended from outside, so there is
+        no retry, hedge, copy or timer: what runs inside bounds itself.
+        """
+        now = self._monotonic()
+        breaker = self.breaker
+        if breaker is not None and now < breaker.open_until:
+            raise breaker.turn_away(now)
+        deadline = DEADLINE.get()
+        if self.deadline is not None:
+            deadline = self.deadline.enter(now, deadline)
+        if self.shedding is not None:
+            self.shedding.admit(PRIORITY.get())
+        if self.rate_limit is not None:
+            self.rate_limit.admit(now)
+        parts: _Parts = (breaker, None, self.bulkhead, self.adaptive)
+        if breaker is not None:
+            parts = (breaker, breaker.admit(now), self.bulkhead, self.adaptive)
+        held, started = _BREAKER, now
+        try:
+            if self.bulkhead is not None:
+                await self.bulkhead.acquire(deadline)
+                started = self._monotonic()
+            held = _BULKHEAD
+            if self.adaptive is not None:
+                self.adaptive.acquire()
+            held = _ALL
+            yield
+        except BaseException as error:
+            self._failed(error, started, held, parts)
+            raise
+        self._succeeded(started, parts)
+
     # -- calls ----------------------------------------------------------------------------------
 
     def _guarded(  # noqa: C901 - flat: a call more per policy would double what they cost
@@ -397,6 +435,20 @@ class Pipeline:
         if self._events.listening:
             self._events.emit(AttemptFinished(self.source, seconds, None))
         return result
+
+    def _succeeded(self, started: float, parts: _Parts) -> None:
+        """Settle an attempt that ended well. (`_attempt` does the same in line: it is hot.)"""
+        breaker, epoch, bulkhead, adaptive = parts
+        now = self._monotonic()
+        seconds = now - started
+        if adaptive is not None:
+            adaptive.succeed(seconds, now)
+        if bulkhead is not None:
+            bulkhead.release()
+        if breaker is not None:
+            breaker.succeed(epoch, seconds, now)
+        if self._events.listening:
+            self._events.emit(AttemptFinished(self.source, seconds, None))
 
     def _failed(self, error: BaseException, started: float, held: int, parts: _Parts) -> None:
         """Settle an attempt that ended in `error`, with the parts that had admitted it by then."""

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from chassis import logs
+from chassis.cache import FAILURES
 from graphql_api.security.windows import Decision, Window, decide
+from resilience import Pipeline
 
 MAX_CLIENTS = 50_000
 """Most clients counted in this process; the least recently seen is forgotten first."""
-
-AWAY_SECONDS = 1.0
-"""Seconds for which Valkey is not asked again after it failed, so that requests do not queue for it."""
 
 PREFIX = "baluarte:limit:"
 
@@ -100,8 +98,19 @@ class ValkeyStore:
         return decide(window, previous=previous, current=current, elapsed=elapsed / 1000)
 
 
+class GuardedStore:
+    """`Store` behind the policies of what it asks: short, and left alone for a while when it fails."""
+
+    def __init__(self, store: Store, pipeline: Pipeline) -> None:
+        # Counting a request twice would be a lie about the client: never retried.
+        self._take = pipeline.mutation(store.take)
+
+    async def take(self, key: str, window: Window) -> Decision:
+        return await self._take(key, window)
+
+
 class FallbackStore:
-    """Counts in `first`, and in `second` for a while after `first` has failed.
+    """Counts in `first`, and in `second` whenever `first` cannot.
 
     Args:
         fell_back: told of each decision that `second` made.
@@ -113,25 +122,32 @@ class FallbackStore:
         second: Store,
         *,
         fell_back: Callable[[], None] = lambda: None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._first = first
         self._second = second
         self._fell_back = fell_back
-        self._monotonic = monotonic
-        self._away_until = 0.0
+        self._away = False
 
     async def take(self, key: str, window: Window) -> Decision:
-        if self._monotonic() >= self._away_until:
-            try:
-                return await self._first.take(key, window)
-            except (RedisError, OSError) as error:
-                self._away_until = self._monotonic() + AWAY_SECONDS
-                _log.warning(
-                    "rate limits are local", dependency="valkey", error=type(error).__name__
-                )
+        try:
+            decision = await self._first.take(key, window)
+        except FAILURES as error:
+            self._tell(away=True, error=error)
+        else:
+            self._tell(away=False)
+            return decision
         self._fell_back()
         return await self._second.take(key, window)
+
+    def _tell(self, *, away: bool, error: Exception | None = None) -> None:
+        """Log the change, and not every request of an outage."""
+        if away != self._away:
+            self._away = away
+            _log.warning(
+                "rate limits are local" if away else "rate limits are shared again",
+                dependency="valkey",
+                error=type(error).__name__ if error else None,
+            )
 
 
 def client_key(kind: str, identity: str) -> str:

@@ -5,6 +5,7 @@ write, for tests that must notice. No setting reaches it.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from starlette.applications import Starlette
 
@@ -15,19 +16,23 @@ from chassis.credentials import Verifier
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.messaging import consumers, relay
-from chassis.metrics import Metrics
 from chassis.periodic import Periodic
+from chassis.policies import WRITER, Policies
 from chassis.process import Process, open_database
 from chassis.settings import Settings, read_settings
 from chassis.tokens import AccessTokens
 from services.ledger import audit, intake
 from services.ledger.audit import Audit
 from services.ledger.contract import SERVICE
+from services.ledger.guarded_store import GuardedStore
 from services.ledger.measures import Measures
 from services.ledger.operations import Operations
 from services.ledger.store import PostgresStore, Store, connector
 from services.ledger.writer import Writer
 from services.users.contract import JWKS
+
+POLICY_FILE = Path(__file__).with_name("policies.toml")
+"""Every downstream of this process, its policies, and the reason for each number."""
 
 MakeStore = Callable[[str], Store]
 """Makes the writer's store from the database's URL."""
@@ -44,15 +49,23 @@ def build(
     bus: Bus,
     tokens: AccessTokens,
     registry: Registry,
+    policies: Policies | None = None,
     make_store: MakeStore = durable_store,
 ) -> Starlette:
-    """The app on the given bus, which `registry` knows already."""
+    """The app on the given bus, which `registry` knows already.
+
+    Args:
+        policies: those of this process; None for those of its own file.
+        make_store: makes the writer's store.
+    """
     if settings.database_url is None:
         raise ValueError("the ledger service needs its database")
-    metrics, url = Metrics(), settings.database_url.reveal()
-    engine = open_database(settings, registry)
+    policies = policies or Policies.open(settings, POLICY_FILE)
+    metrics, url = policies.metrics, settings.database_url.reveal()
+    engine = open_database(settings, registry, policies)
     measures = Measures(metrics)
-    writer = Writer(make_store(url), observer=measures)
+    store = GuardedStore(make_store(url), policies.pipeline(WRITER))
+    writer = Writer(store, observer=measures)
     measures.watch(lambda: writer.queued)
     return create_app(
         service=SERVICE,
@@ -62,6 +75,7 @@ def build(
         gate=Gate(Verifier.load(settings.keys_dir, SERVICE), tokens),
         workers=[
             writer,
+            policies.worker(),
             relay(engine, bus, metrics),
             *consumers(engine, bus, SERVICE, (messages.USER_EVENTS,), intake.handlers(), metrics),
             Periodic("audit", Audit(engine, metrics).run_once, every=audit.EVERY),
@@ -78,12 +92,14 @@ async def compose(
         SettingsError: the environment is not right.
     """
     settings = read_settings(environ, SERVICE, peers=("users",))
-    process = Process(settings)
+    policies = Policies.open(settings, POLICY_FILE)
+    process = Process(settings, policies)
     app = build(
         settings,
         bus=process.bus,
         tokens=process.access_tokens(JWKS),
         registry=process.registry,
+        policies=policies,
         make_store=make_store,
     )
     return app, settings

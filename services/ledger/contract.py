@@ -21,6 +21,7 @@ from chassis.contract import (
     Operation,
     UserAccess,
 )
+from resilience.context import Priority
 
 SERVICE = "ledger"
 DEFAULT_CURRENCY = "BRL"
@@ -182,6 +183,7 @@ OPEN_ACCOUNT = Operation(
     summary="Open the account of a user, once",
     callers=frozenset({"users", "baluarte"}),
     errors=(codes.UNSUPPORTED_CURRENCY,),
+    priority=Priority.HIGH,
 )
 GET_ACCOUNTS = Operation(
     service=SERVICE,
@@ -193,6 +195,7 @@ GET_ACCOUNTS = Operation(
     reads=True,
     callers=frozenset({"gateway", "transactions", "baluarte"}),
     user=UserAccess.OPTIONAL,
+    priority=Priority.HIGH,
 )
 SET_ACCOUNT_ACTIVE = Operation(
     service=SERVICE,
@@ -203,6 +206,7 @@ SET_ACCOUNT_ACTIVE = Operation(
     summary="Activate or deactivate an account",
     callers=frozenset({"users", "baluarte"}),
     errors=(codes.ACCOUNT_NOT_FOUND,),
+    priority=Priority.HIGH,
 )
 POST_TRANSFERS = Operation(
     service=SERVICE,
@@ -213,6 +217,7 @@ POST_TRANSFERS = Operation(
     summary="Post transfers; each item stands alone; the same id twice posts once",
     callers=frozenset({"transactions"}),
     errors=(codes.OUTCOME_UNKNOWN,),
+    priority=Priority.CRITICAL,
 )
 
 OPERATIONS = (OPEN_ACCOUNT, GET_ACCOUNTS, SET_ACCOUNT_ACTIVE, POST_TRANSFERS)

@@ -1,6 +1,7 @@
 """The notifications process: its parts, put together."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
@@ -13,8 +14,8 @@ from chassis.database import transaction
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.messaging import consumers, relay
-from chassis.metrics import Metrics
 from chassis.periodic import Periodic
+from chassis.policies import Policies
 from chassis.process import Process, open_database
 from chassis.settings import Settings
 from chassis.tokens import AccessTokens
@@ -32,6 +33,9 @@ from services.users.contract import JWKS
 
 TOPICS = (messages.USER_EVENTS, messages.TRANSACTION_EVENTS)
 
+POLICY_FILE = Path(__file__).with_name("policies.toml")
+"""Every downstream of this process, its policies, and the reason for each number."""
+
 PRUNE_EVERY = 3600.0
 """Seconds between looks for notifications that are older than the history is kept."""
 
@@ -46,10 +50,17 @@ def build(
     channels: Mapping[str, Channel],
     tokens: AccessTokens,
     registry: Registry,
+    policies: Policies | None = None,
 ) -> Starlette:
-    """The app on the given bus and channels, which `registry` knows already."""
-    common, metrics = settings.common, Metrics()
-    engine = open_database(common, registry)
+    """The app on the given bus and channels, which `registry` knows already.
+
+    Args:
+        policies: those of this process; None for those of its own file.
+    """
+    common = settings.common
+    policies = policies or Policies.open(common, POLICY_FILE)
+    metrics = policies.metrics
+    engine = open_database(common, registry, policies)
     deliveries = Deliveries(engine, channels, DeliveryMetrics(metrics, KNOWN_CHANNELS))
     handlers = Intake(settings.channels).handlers()
     return create_app(
@@ -59,6 +70,7 @@ def build(
         metrics=metrics,
         gate=Gate(Verifier.load(common.keys_dir, SERVICE), tokens),
         workers=[
+            policies.worker(),
             relay(engine, bus, metrics),
             *consumers(engine, bus, SERVICE, TOPICS, handlers, metrics),
             Periodic("deliveries", deliveries.work, every=POLL),
@@ -75,13 +87,15 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
     """
     settings = notifications_settings.read(environ)
     common = settings.common
-    process = Process(common)
+    policies = Policies.open(common, POLICY_FILE)
+    process = Process(common, policies)
     app = build(
         settings,
         bus=process.bus,
-        channels=channel_registry.make(settings, process.session),
+        channels=channel_registry.make(settings, process.session, policies),
         tokens=process.access_tokens(JWKS),
         registry=process.registry,
+        policies=policies,
     )
     return app, common
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from chassis.contract import Answer, Cursor, Message, Operation, PageSize, UserAccess
+from resilience.context import Priority
 
 SERVICE = "notifications"
 
@@ -71,6 +72,7 @@ LIST_NOTIFICATIONS = Operation(
     summary="A recipient's own history by page; any for staff",
     reads=True,
     user=UserAccess.REQUIRED,
+    priority=Priority.LOW,
 )
 
 OPERATIONS = (LIST_NOTIFICATIONS,)

@@ -5,6 +5,7 @@ must notice: without idempotency, or with guesses in place of the ledger's answe
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from chassis.credentials import Verifier
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.messaging import consumers, relay
-from chassis.metrics import Metrics
+from chassis.policies import Policies
 from chassis.process import Process, open_database
 from chassis.settings import Settings
 from chassis.tokens import AccessTokens
@@ -32,6 +33,9 @@ from services.users.contract import JWKS
 
 TOPICS = (messages.USER_EVENTS,)
 
+POLICY_FILE = Path(__file__).with_name("policies.toml")
+"""Every downstream of this process, its policies, and the reason for each number."""
+
 POOL_SIZE = 16
 """Connections: two batches being taken over, four being settled, the workers' seven, and some reads."""
 
@@ -46,15 +50,19 @@ def build(
     ledger: LedgerPort,
     tokens: AccessTokens,
     registry: Registry,
+    policies: Policies | None = None,
     intake: MakeIntake = Intake,
 ) -> Starlette:
     """The app on the given bus and ledger, which `registry` knows already.
 
     Args:
+        policies: those of this process; None for those of its own file.
         intake: makes the part that commits new transactions with their idempotency keys.
     """
-    common, metrics = settings.common, Metrics()
-    engine = open_database(common, registry, pool_size=POOL_SIZE)
+    common = settings.common
+    policies = policies or Policies.open(common, POLICY_FILE)
+    metrics = policies.metrics
+    engine = open_database(common, registry, policies, pool_size=POOL_SIZE)
     parts = assemble(engine, ledger, metrics, rail=settings.rail, intake=intake(engine))
     # Closed before the database: what is on its way to the ledger is settled first.
     registry.register("transfers under way", close=parts.transfers.drain)
@@ -72,6 +80,7 @@ def build(
         metrics=metrics,
         gate=Gate(Verifier.load(common.keys_dir, SERVICE), tokens),
         workers=[
+            policies.worker(),
             parts.recovery,
             parts.pruning.worker(),
             relay(engine, bus, metrics),
@@ -97,7 +106,8 @@ async def compose(
     """
     settings = transactions_settings.read(environ)
     common = settings.common
-    process = Process(common)
+    policies = Policies.open(common, POLICY_FILE)
+    process = Process(common, policies)
     ledger = process.client("ledger")
     process.registry.register("ledger", ping=ledger.ping, required=False)
     app = build(
@@ -106,6 +116,7 @@ async def compose(
         ledger=through(HttpLedger(ledger)),
         tokens=process.access_tokens(JWKS),
         registry=process.registry,
+        policies=policies,
         intake=intake,
     )
     return app, common

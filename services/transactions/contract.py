@@ -23,6 +23,7 @@ from chassis.contract import (
     PageSize,
     UserAccess,
 )
+from resilience.context import Priority
 
 SERVICE = "transactions"
 
@@ -199,6 +200,7 @@ CREATE = Operation(
     callers=frozenset({"gateway", "baluarte"}),
     user=UserAccess.REQUIRED,
     errors=_MONEY_ERRORS,
+    priority=Priority.CRITICAL,
 )
 REVERSE = Operation(
     service=SERVICE,
@@ -215,6 +217,7 @@ REVERSE = Operation(
         codes.IDEMPOTENCY_CONFLICT,
         codes.OUTCOME_UNKNOWN,
     ),
+    priority=Priority.CRITICAL,
 )
 GET_TRANSACTIONS = Operation(
     service=SERVICE,
@@ -235,6 +238,7 @@ FIND_TRANSACTION = Operation(
     summary="The transaction that the user's idempotency key names",
     reads=True,
     user=UserAccess.REQUIRED,
+    priority=Priority.HIGH,
 )
 LIST_TRANSACTIONS = Operation(
     service=SERVICE,
@@ -246,6 +250,7 @@ LIST_TRANSACTIONS = Operation(
     reads=True,
     user=UserAccess.REQUIRED,
     errors=(codes.INVALID_INPUT,),
+    priority=Priority.LOW,
 )
 
 OPERATIONS = (CREATE, REVERSE, GET_TRANSACTIONS, FIND_TRANSACTION, LIST_TRANSACTIONS)

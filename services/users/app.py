@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
@@ -22,6 +23,7 @@ from chassis.keyset import KeySet
 from chassis.messaging import relay
 from chassis.metrics import Metrics
 from chassis.periodic import Periodic
+from chassis.policies import CACHE, Policies
 from chassis.process import Process, open_database
 from chassis.settings import Settings
 from chassis.tokens import AccessTokens
@@ -38,6 +40,9 @@ from services.users.profiles import UserProfiles
 from services.users.sealing import Seal
 from services.users.sessions import SessionMetrics, Sessions
 from services.users.settings import UsersSettings
+
+POLICY_FILE = Path(__file__).with_name("policies.toml")
+"""Every downstream of this process, its policies, and the reason for each number."""
 
 PRUNE_EVERY = 600.0
 """Seconds between looks for expired sessions."""
@@ -56,16 +61,20 @@ def build(
     ledger: ServiceClient | None,
     redis: Redis | None,
     registry: Registry,
+    policies: Policies | None = None,
     key_source: KeySource = new_key,
 ) -> Starlette:
     """The app on the given bus, ledger and cache, which `registry` knows already.
 
     Args:
+        policies: those of this process; None for those of its own file.
         ledger: None to leave the ledger to the events alone.
         key_source: makes signing keys; tests hand in one that is quick.
     """
-    common, metrics = settings.common, Metrics()
-    engine = open_database(common, registry)
+    common = settings.common
+    policies = policies or Policies.open(common, POLICY_FILE)
+    metrics = policies.metrics
+    engine = open_database(common, registry, policies)
     passwords = Passwords(settings.hashing)
     registry.register("passwords", close=passwords.close)
     _measure(passwords, metrics)
@@ -75,7 +84,12 @@ def build(
         source=key_source,
         rotate_every=settings.rotate_every,
     )
-    cache = ProfileCache(engine, redis, CacheMetrics(metrics, ("user-profiles",)))
+    cache = ProfileCache(
+        engine,
+        redis,
+        CacheMetrics(metrics, ("user-profiles",)),
+        pipeline=policies.pipeline(CACHE),
+    )
     accounts = Accounts(ledger)
     sessions = Sessions(engine, passwords, keys, accounts, SessionMetrics(metrics))
     return create_app(
@@ -89,7 +103,10 @@ def build(
         registry=registry,
         metrics=metrics,
         gate=Gate(Verifier.load(common.keys_dir, SERVICE), AccessTokens(keys.public_keys)),
-        workers=_workers(engine, bus, keys, CacheRefresher(engine, cache), metrics),
+        workers=[
+            policies.worker(),
+            *_workers(engine, bus, keys, CacheRefresher(engine, cache), metrics),
+        ],
     )
 
 
@@ -100,7 +117,8 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
         SettingsError: the environment is not right.
     """
     settings = users_settings.read(environ)
-    process = Process(settings.common)
+    policies = Policies.open(settings.common, POLICY_FILE)
+    process = Process(settings.common, policies)
     redis = open_redis(settings.common.redis_url) if settings.common.redis_url is not None else None
     if redis is not None:
         process.registry.register("valkey", ping=redis.ping, close=redis.aclose, required=False)
@@ -110,6 +128,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
         ledger=process.client("ledger"),
         redis=redis,
         registry=process.registry,
+        policies=policies,
     )
     return app, settings.common
 

@@ -19,6 +19,7 @@ from chassis.contract import (
     UserAccess,
 )
 from chassis.keyset import KeySet
+from resilience.context import Priority
 
 SERVICE = "users"
 
@@ -222,6 +223,7 @@ REGISTER = Operation(
     summary="Register a customer and sign them in",
     errors=(codes.EMAIL_TAKEN, codes.PASSWORD_HASHING_BUSY),
     idempotent=False,
+    priority=Priority.HIGH,
 )
 LOGIN = Operation(
     service=SERVICE,
@@ -233,6 +235,7 @@ LOGIN = Operation(
     callers=frozenset({"gateway", "baluarte"}),
     errors=(codes.INVALID_CREDENTIALS, codes.USER_INACTIVE, codes.PASSWORD_HASHING_BUSY),
     idempotent=False,
+    priority=Priority.CRITICAL,
 )
 REFRESH = Operation(
     service=SERVICE,
@@ -242,6 +245,7 @@ REFRESH = Operation(
     response=Session,
     summary="Exchange a refresh token for new tokens; repeatable for 30 s while the successor is unused",
     errors=(codes.REFRESH_TOKEN_INVALID, codes.REFRESH_TOKEN_REUSED, codes.USER_INACTIVE),
+    priority=Priority.CRITICAL,
 )
 LOGOUT = Operation(
     service=SERVICE,
@@ -250,6 +254,7 @@ LOGOUT = Operation(
     request=Logout,
     response=Nothing,
     summary="End a session",
+    priority=Priority.CRITICAL,
 )
 GET_USERS = Operation(
     service=SERVICE,
@@ -261,6 +266,7 @@ GET_USERS = Operation(
     reads=True,
     callers=frozenset({"gateway", "baluarte"}),
     user=UserAccess.OPTIONAL,
+    priority=Priority.HIGH,
 )
 GET_NAMES = Operation(
     service=SERVICE,
@@ -272,6 +278,8 @@ GET_NAMES = Operation(
     reads=True,
     callers=frozenset({"gateway", "transactions", "notifications"}),
     user=UserAccess.OPTIONAL,
+    shared=True,
+    priority=Priority.LOW,
 )
 LIST_USERS = Operation(
     service=SERVICE,
@@ -283,6 +291,7 @@ LIST_USERS = Operation(
     reads=True,
     user=UserAccess.REQUIRED,
     errors=(codes.FORBIDDEN,),
+    priority=Priority.LOW,
 )
 UPDATE_PROFILE = Operation(
     service=SERVICE,
@@ -293,6 +302,7 @@ UPDATE_PROFILE = Operation(
     summary="Change one's own profile",
     user=UserAccess.REQUIRED,
     errors=(codes.EMAIL_TAKEN,),
+    priority=Priority.HIGH,
 )
 UPDATE_BANKING_DETAILS = Operation(
     service=SERVICE,
@@ -303,6 +313,7 @@ UPDATE_BANKING_DETAILS = Operation(
     summary="Change one's own banking details",
     user=UserAccess.REQUIRED,
     errors=(codes.BANKING_DETAILS_TAKEN,),
+    priority=Priority.HIGH,
 )
 SET_USER_ACTIVE = Operation(
     service=SERVICE,
@@ -313,6 +324,7 @@ SET_USER_ACTIVE = Operation(
     summary="Activate or deactivate a user; ends their sessions; for admins",
     user=UserAccess.REQUIRED,
     errors=(codes.FORBIDDEN, codes.USER_NOT_FOUND),
+    priority=Priority.HIGH,
 )
 SEED_USER = Operation(
     service=SERVICE,
@@ -333,6 +345,8 @@ JWKS = Operation(
     reads=True,
     callers=frozenset(),
     method="GET",
+    shared=True,
+    priority=Priority.CRITICAL,
 )
 
 OPERATIONS = (

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from chassis import logs
 from chassis.cache import Cache, CacheMetrics
 from chassis.database import autocommit, transaction
+from resilience import Pipeline
 from services.users import people
 from services.users.contract import BankingDetails, Profile, PublicName, Role
 from services.users.people import Person
@@ -107,10 +108,19 @@ class ProfileCache:
         redis: Redis | None,
         metrics: CacheMetrics,
         *,
+        pipeline: Pipeline | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self._engine = engine
-        self._cache = Cache(redis, NAMESPACE, CachedProfile, ttl=TTL, metrics=metrics, rng=rng)
+        self._cache = Cache(
+            redis,
+            NAMESPACE,
+            CachedProfile,
+            ttl=TTL,
+            metrics=metrics,
+            pipeline=pipeline,
+            rng=rng,
+        )
 
     async def get(self, ids: Sequence[UUID]) -> dict[UUID, CachedProfile]:
         """Those of `ids` that exist, from the cache and, where it has none, from the database.

@@ -1,7 +1,7 @@
 """A small service for tests of the chassis: it echoes, fails and waits as told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
 from chassis.tokens import AccessTokens
+from resilience import Pipeline, Priority
 from tests.asgi import serving
 
 
@@ -38,7 +39,7 @@ class Said(Answer, frozen=True, kw_only=True):
     deadline_ms: int
 
 
-SAY = Operation("echo", "say", "/v1/say", Say, Said, "Say it", reads=True)
+SAY = Operation("echo", "say", "/v1/say", Say, Said, "Say it", reads=True, priority=Priority.HIGH)
 WHISPER = Operation(
     "echo", "whisper", "/v1/whisper", Say, Said, "Say it to a user", user=UserAccess.REQUIRED
 )
@@ -55,9 +56,12 @@ class Echo:
 
     release: asyncio.Event = field(default_factory=asyncio.Event)
     calls: int = 0
+    instead: Callable[[Call, Any], Awaitable[Said]] | None = None
 
     async def __call__(self, call: Call, request: Any) -> Said:
         self.calls += 1
+        if self.instead is not None:
+            return await self.instead(call, request)
         text = getattr(request, "text", "hello")
         if text == "refuse":
             raise codes.RATE_LIMITED.error("Slow down.", retry_after=1.2)
@@ -85,12 +89,18 @@ class Running:
     keys: Path
     registry: Registry
 
-    def client(self, name: str = "gateway", urls: tuple[str, ...] = ()) -> ServiceClient:
+    def client(
+        self,
+        name: str = "gateway",
+        urls: tuple[str, ...] = (),
+        pipeline: Pipeline | None = None,
+    ) -> ServiceClient:
         return ServiceClient(
             "echo",
             urls or (self.url,),
             session=self.session,
             credentials=Credentials.load(self.keys, name),
+            pipeline=pipeline,
         )
 
     def headers(self, name: str = "gateway", audience: str = "echo") -> dict[str, str]:

@@ -8,9 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from baluarte.embedded.ports import free_port
-from chassis.cache import PAUSE_AFTER_FAILURE, Cache, CacheMetrics, open_redis
+from chassis.cache import POLICIES, Cache, CacheMetrics, open_redis
 from chassis.metrics import Metrics
 from chassis.settings import Secret
+from chassis.verdicts import judge
+from resilience import Pipeline
 from resilience.testing import FakeClock
 
 
@@ -33,7 +35,7 @@ def cache_on(redis: "Redis | None", clock: FakeClock | None = None) -> tuple[Cac
         Entry,
         ttl=60.0,
         metrics=CacheMetrics(metrics, ("profiles",)),
-        clock=clock or FakeClock(),
+        pipeline=Pipeline("valkey", POLICIES, clock=clock or FakeClock(), classifier=judge),
     )
     return cache, metrics
 
@@ -95,11 +97,12 @@ async def test_a_dead_cache_is_a_quick_miss() -> None:
     assert await cache.get_many(["a"]) == {}
     await cache.set_if_newer("a", 1, Entry("one"))
     assert await cache.get_many(["a"]) == {}
-    assert count(metrics, "error") == 1
+    assert count(metrics, "error") == 3
 
-    await clock.advance(PAUSE_AFTER_FAILURE + 0.01)
+    assert POLICIES.breaker is not None
+    await clock.advance(POLICIES.breaker.break_seconds + 0.01)
     assert await cache.get_many(["a"]) == {}
-    assert count(metrics, "error") == 2
+    assert count(metrics, "error") == 4
     assert await cache.drop(["a"]) is False
     await dead.aclose()
 

@@ -196,6 +196,9 @@ class Absorbing:
             raise ResourceClosedError from None
         yield
 
+    def get_execution_options(self) -> dict[str, object]:
+        return {}
+
     def execution_options(self, **_: object) -> "Absorbing":
         return self
 

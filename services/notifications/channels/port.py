@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from resilience import Fault, Verdict
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -34,6 +36,11 @@ class DeliveryFailed(Exception):
         self.reason = reason
         self.permanent = permanent
         self.after = after
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it says about the receiver, for the policies: a refusal for good is an answer."""
+        return Verdict(Fault.CALLER if self.permanent else Fault.DEPENDENCY)
 
 
 class Channel(Protocol):

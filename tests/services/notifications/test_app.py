@@ -20,10 +20,11 @@ from chassis.context import Call
 from chassis.credentials import Credentials, generate_keys
 from chassis.errors import CodedError
 from chassis.health import Registry
+from chassis.policies import Policies
 from chassis.settings import SERVICES
 from chassis.tokens import AccessTokens
 from services.notifications import settings
-from services.notifications.app import build
+from services.notifications.app import POLICY_FILE, build
 from services.notifications.channels import registry as channels
 from services.notifications.contract import (
     LIST_NOTIFICATIONS,
@@ -79,15 +80,17 @@ async def running(database_url: str, bus_url: str, tmp_path: Path) -> AsyncItera
         }
     )
     registry, signer = Registry(), Signer()
+    policies = Policies.open(read.common, POLICY_FILE)
     bus = PostgresBus(bus_url, application_name="notifications-test")
     registry.register("bus", ping=bus.ping, close=bus.close, required=False)
     async with open_session() as session:
         app = build(
             read,
             bus=bus,
-            channels=channels.make(read, session),
+            channels=channels.make(read, session, policies),
             tokens=AccessTokens(signer.fetch),
             registry=registry,
+            policies=policies,
         )
         async with serving(app) as url:
             yield Notifications(url, session, keys_dir, bus, signer)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from chassis.client import open_session
+from chassis.policies import Policies
 from chassis.settings import SettingsError
 from services.notifications import settings
+from services.notifications.app import POLICY_FILE
 from services.notifications.channels import registry
 
 BASE = {"BALUARTE_NOTIFICATIONS_DATABASE_URL": "postgresql://u:p@db/notifications"}
@@ -38,7 +40,7 @@ async def test_both_channels(secret_file: Path) -> None:
     """The channels that are named are made, and the secret does not show itself."""
     read = settings.read(webhook(secret_file))
     async with open_session() as session:
-        made = registry.make(read, session)
+        made = registry.make(read, session, Policies.open(read.common, POLICY_FILE))
     assert list(made) == ["log", "webhook"]
     assert {name: channel.name for name, channel in made.items()} == {
         "log": "log",
