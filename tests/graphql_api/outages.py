@@ -4,40 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chassis import codes
-from chassis.errors import CodedError
-from resilience import (
-    CircuitOpen,
-    FallbackOptions,
-    Fault,
-    Pipeline,
-    PipelineOptions,
-    Verdict,
-    classify,
-)
+from chassis.verdicts import judge
+from resilience import CircuitOpen, FallbackOptions, Pipeline, PipelineOptions
 from resilience.copies import SharedCopies
 from resilience.testing import FakeClock
 from tests.graphql_api.driving import Gateway, Reply
 from tests.graphql_api.fakes import FakeClient, Platform
 
 DAY = 86_400.0
-
-OUTAGES = frozenset(
-    code.name
-    for code in (
-        codes.UNAVAILABLE,
-        codes.OVERLOADED,
-        codes.DEADLINE_EXCEEDED,
-        codes.OUTCOME_UNKNOWN,
-        codes.INTERNAL,
-    )
-)
-
-
-def judge(error: Exception) -> Verdict:
-    """Whose fault a coded error is, as the platform's own classifier says it."""
-    if isinstance(error, CodedError):
-        return Verdict(Fault.DEPENDENCY if error.code in OUTAGES else Fault.CALLER)
-    return classify(error)
 
 
 class Tier:

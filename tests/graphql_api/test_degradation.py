@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType, get_named_type
 
+from chassis.policies import read
+from graphql_api.app import POLICY_FILE
 from graphql_api.degradation import Degradation, Degrades
 from graphql_api.schema import MONEY_MUTATIONS, build_schema, core_schema
+from resilience.policy_file import PolicyFile
 from services.users.contract import Profile
 from tests.graphql_api.outages import Keeping
 
@@ -116,6 +119,16 @@ def test_the_page_has_the_declarations() -> None:
     ]
     table = "\n".join(row.replace("|  |", "| |") for row in rows)
     assert table in PAGE, f"put this table into docs/graphql.md:\n{table}"
+
+
+def test_the_policies_keep_copies_as_long_as_the_fields_declare() -> None:
+    """The shorter of both bounds holds, so a policy file with a shorter one would break the promise."""
+    policies = read(PolicyFile(POLICY_FILE))
+    for coordinate, (service, _) in PROBES.items():
+        fallback = policies[service].fallback
+        assert fallback is not None, service
+        assert fallback.stale_seconds >= STALE[coordinate], coordinate
+        assert fallback.fresh_seconds + fallback.revalidate_seconds == 0.0, service
 
 
 # How each stale field is asked for, what of it must be there, and which service is away.

@@ -16,6 +16,7 @@ from chassis import codes
 from chassis.context import Call, UserIdentity
 from chassis.health import Registry
 from chassis.settings import Secret
+from chassis.verdicts import judge
 from graphql_api.batching import Ask, Failure
 from graphql_api.downstream import last_good
 from graphql_api.downstream.last_good import JsonCodec, Kept, LastGood, open_copies
@@ -30,7 +31,7 @@ from services.transactions.contract import TransactionPage, TransactionStatus
 from services.users.contract import Profile, PublicName, Role
 from tests.graphql_api.driving import SETTINGS
 from tests.graphql_api.fakes import Platform
-from tests.graphql_api.outages import Keeping, judge
+from tests.graphql_api.outages import Keeping
 
 
 def call_of(profile: Profile | None, seconds: float = 5.0) -> Call:
