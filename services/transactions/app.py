@@ -80,7 +80,7 @@ def build(
         metrics=metrics,
         gate=Gate(Verifier.load(common.keys_dir, SERVICE), tokens),
         workers=[
-            policies.worker(),
+            *policies.workers(),
             parts.recovery,
             parts.pruning.worker(),
             relay(engine, bus, metrics),

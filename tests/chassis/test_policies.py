@@ -121,7 +121,7 @@ async def test_a_changed_file_is_followed_without_losing_state(tmp_path: Path) -
     pipeline = policies.pipeline("users")
     assert pipeline.breaker is not None
     pipeline.breaker.open()
-    follow = policies.worker()._work
+    follow = policies._follow
 
     path.write_text(TWO_FAILURES.replace("max_concurrent = 7", "max_concurrent = 3"))
     os.utime(path, ns=(1, 1))
