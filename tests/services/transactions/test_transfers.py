@@ -119,7 +119,7 @@ async def test_hanging_ledger_is_answered_in_time(bank: Bank) -> None:
 
 
 async def test_what_is_carried_out_later_is_counted_as_queued(bank: Bank) -> None:
-    """A request that is told PENDING counts as a fallback of the ledger; its replay and a prompt one do not."""
+    """A request that is told PENDING is a fallback of the ledger, once; a prompt one is not."""
     ana, bruno, told = bank.person(1_000), bank.person(), []
     transfers = bank.rebuild(queued=lambda: told.append(1)).transfers
     await transfers.create(call_of(ana, seconds=5.0), transfer_to(bruno))
