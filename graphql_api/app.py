@@ -181,7 +181,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
             registry=registry,
             metrics=metrics,
             valkey=_valkey(shared, registry, policies.pipeline(CACHE)),
-            workers=(policies.worker(),),
+            workers=policies.workers(),
             health=PlatformHealth({peer: shared.peers[peer] for peer in PEERS}, session).handle,
         )
     )
