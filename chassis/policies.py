@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from chassis import database, logs
+from chassis.hints import Hints
 from chassis.metrics import Metrics
 from chassis.periodic import Periodic
 from chassis.policy_metrics import PolicyMetrics
-from chassis.settings import Settings, SettingsError
+from chassis.settings import Secret, Settings, SettingsError
 from chassis.verdicts import judge
-from resilience import SYSTEM_CLOCK, Clock, Emitter, Pipeline, PipelineOptions
+from chassis.workers import Worker
+from resilience import SYSTEM_CLOCK, CircuitBreaker, Clock, Emitter, Pipeline, PipelineOptions
 from resilience.copies import SharedCopies
 from resilience.events import BreakerChanged, Event, RetryGivenUp, TierFailed
 from resilience.policy_file import InvalidPolicyFileError, PolicyFile
@@ -69,10 +71,13 @@ class Policies:
         classifiers: dict[str, Classifier] = dict.fromkeys(options, judge)
         classifiers.update(dict.fromkeys(databases, database.judge))
         self._measures = PolicyMetrics(metrics, options)
+        self._events = Emitter(self._measures.hook, log_event)
+        self._used: dict[str, Pipeline] = {}
+        self._hints: Hints | None = None
         self._set = PolicySet(
             options,
             clock=clock,
-            events=Emitter(self._measures.hook, log_event),
+            events=self._events,
             classifiers=classifiers,
             shared_copies=copies,
         )
@@ -95,23 +100,38 @@ class Policies:
             SettingsError: the file cannot be used; every mistake with its line.
         """
         file = policy_file(settings, default)
-        return cls(read(file), metrics or Metrics(), file=file, copies=copies)
+        policies = cls(read(file), metrics or Metrics(), file=file, copies=copies)
+        if settings.breaker_hints and settings.redis_url is not None:
+            policies.hint_over(settings.redis_url, settings.service)
+        return policies
 
     def pipeline(self, source: str) -> Pipeline:
         """The pipeline around a downstream. Raises LookupError: the file does not name it."""
-        pipeline = self._set.pipeline(source)
+        pipeline = self._used[source] = self._set.pipeline(source)
         self._measures.watch(pipeline)
         return pipeline
 
-    def worker(self) -> Periodic:
-        """The worker that follows the file."""
+    def queued(self, source: str) -> None:
+        """Count a mutation that was accepted to be carried out later, as `source` did not answer."""
+        self._measures.queued(source)
 
-        async def follow() -> bool:
-            if self._file is not None and self._set.follow(self._file):
-                _log.info("policies changed", file=self._file.path.name)
-            return False
+    def hint_over(self, redis_url: Secret, service: str) -> None:
+        """Have the replicas of `service` tell each other which breakers are open."""
+        self._hints = Hints(redis_url, service, self._breakers, self._events)
 
-        return Periodic("policies", follow, every=LOOK_EVERY, clock=self._clock)
+    def _breakers(self) -> list[CircuitBreaker]:
+        found = (pipeline.breaker for pipeline in self._used.values())
+        return [breaker for breaker in found if breaker is not None]
+
+    def workers(self) -> list[Worker]:
+        """The process' background work for its policies: following the file, and hints if any."""
+        following = Periodic("policies", self._follow, every=LOOK_EVERY, clock=self._clock)
+        return [following] if self._hints is None else [following, self._hints]
+
+    async def _follow(self) -> bool:
+        if self._file is not None and self._set.follow(self._file):
+            _log.info("policies changed", file=self._file.path.name)
+        return False
 
     async def close(self) -> None:
         """End what runs behind calls."""

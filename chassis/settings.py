@@ -62,6 +62,7 @@ class Settings:
 
     Attributes:
         policies_dir: where `<service>.toml` may take the place of the process' own policy file.
+        breaker_hints: whether replicas tell each other which breakers are open.
     """
 
     service: str
@@ -77,6 +78,7 @@ class Settings:
     peers: Mapping[str, tuple[str, ...]]
     log_level: str
     policies_dir: Path | None = None
+    breaker_hints: bool = False
 
     @property
     def in_production(self) -> bool:
@@ -145,6 +147,7 @@ def read_settings(
         state_dir=state_dir,
         keys_dir=keys.get("BALUARTE_KEYS_DIR", parse=Path, default=state_dir / "keys"),
         policies_dir=keys.get("BALUARTE_POLICIES_DIR", parse=folder, default=None),
+        breaker_hints=keys.get("BALUARTE_BREAKER_HINTS", parse=switch, default=False),
         database_url=keys.require(
             f"{prefix}_DATABASE_URL",
             parse=database_url,

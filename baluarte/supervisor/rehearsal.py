@@ -6,11 +6,12 @@ are loaded only where the environment says anything beyond addresses: they cost 
 
 import importlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from baluarte.errors import Problem
 from baluarte.migrate import LOCATIONS
 from baluarte.supervisor.plan import Plan, invalid
-from chassis.settings import SettingsError
+from chassis.settings import SERVICES, SettingsError
 
 _MODULES = (
     "services.users.settings",
@@ -39,4 +40,26 @@ def rehearse(plan: Plan) -> list[Problem]:
             read(environ)
         except SettingsError as error:
             told.update(dict.fromkeys(error.problems))
+    told.update(dict.fromkeys(_policy_problems(environ)))
     return [invalid(problem) for problem in told]
+
+
+def _policy_problems(environ: Mapping[str, str]) -> list[str]:
+    """What is wrong with the operator's policy files, each mistake with its line."""
+    folder = Path(environ.get("BALUARTE_POLICIES_DIR", ""))
+    if not environ.get("BALUARTE_POLICIES_DIR") or not folder.is_dir():
+        return []  # not set, or told by the settings' own readers
+    from chassis import policies  # with everything that it guards: only where there are files
+    from resilience.policy_file import PolicyFile
+
+    problems = []
+    for path in sorted(folder.glob("*.toml")):
+        if path.stem not in SERVICES:
+            names = ", ".join(f"{name}.toml" for name in SERVICES)
+            problems.append(f"{path} is no process' policy file; there are {names}")
+            continue
+        try:
+            policies.read(PolicyFile(path))
+        except SettingsError as error:
+            problems += error.problems
+    return problems

@@ -75,7 +75,7 @@ def build(
         gate=Gate(Verifier.load(settings.keys_dir, SERVICE), tokens),
         workers=[
             writer,
-            policies.worker(),
+            *policies.workers(),
             relay(engine, bus, metrics),
             *consumers(engine, bus, SERVICE, (messages.USER_EVENTS,), intake.handlers(), metrics),
             Periodic("audit", Audit(engine, metrics).run_once, every=audit.EVERY),

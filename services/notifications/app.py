@@ -70,7 +70,7 @@ def build(
         metrics=metrics,
         gate=Gate(Verifier.load(common.keys_dir, SERVICE), tokens),
         workers=[
-            policies.worker(),
+            *policies.workers(),
             relay(engine, bus, metrics),
             *consumers(engine, bus, SERVICE, TOPICS, handlers, metrics),
             Periodic("deliveries", deliveries.work, every=POLL),

@@ -104,7 +104,7 @@ def build(
         metrics=metrics,
         gate=Gate(Verifier.load(common.keys_dir, SERVICE), AccessTokens(keys.public_keys)),
         workers=[
-            policies.worker(),
+            *policies.workers(),
             *_workers(engine, bus, keys, CacheRefresher(engine, cache), metrics),
         ],
     )

@@ -16,15 +16,10 @@ from chassis.settings import Environment, Settings, SettingsError
 from resilience import AttemptTimedOut, Fault
 from resilience.policy_file import PolicyFile
 from resilience.testing import FakeClock
+from scripts.generate import POLICY_FILES, policy_page
 
 ROOT = Path(__file__).parents[2]
-FILES = {
-    "gateway": ROOT / "graphql_api" / "policies.toml",
-    **{
-        name: ROOT / "services" / name / "policies.toml"
-        for name in ("users", "ledger", "transactions", "notifications")
-    },
-}
+FILES = POLICY_FILES
 TWO_FAILURES = """
 [users.breaker]
 reason = "a test's"
@@ -83,6 +78,11 @@ def test_every_downstream_that_a_process_opens_is_in_its_file(process: str) -> N
     assert asked <= read(PolicyFile(FILES[process])).keys()
 
 
+def test_the_page_of_policies_is_current() -> None:
+    """docs/policies.md is generated from the files; `make generate` renews it."""
+    assert (ROOT / "docs" / "policies.md").read_text() == policy_page()
+
+
 def test_the_operators_file_takes_the_place_of_our_own(tmp_path: Path) -> None:
     """With a directory of the operator's, that process' file in it is the one; others keep ours."""
     (tmp_path / "gateway.toml").write_text(TWO_FAILURES)
@@ -121,7 +121,7 @@ async def test_a_changed_file_is_followed_without_losing_state(tmp_path: Path) -
     pipeline = policies.pipeline("users")
     assert pipeline.breaker is not None
     pipeline.breaker.open()
-    follow = policies.worker()._work
+    follow = policies._follow
 
     path.write_text(TWO_FAILURES.replace("max_concurrent = 7", "max_concurrent = 3"))
     os.utime(path, ns=(1, 1))

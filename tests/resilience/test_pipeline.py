@@ -25,8 +25,10 @@ from resilience import (
     Freshness,
     HedgeOptions,
     InvalidOptionsError,
+    LoadShed,
     Pipeline,
     PipelineOptions,
+    Priority,
     RateLimited,
     RateLimitOptions,
     Rejected,
@@ -469,3 +471,93 @@ def test_whatever_happens_everything_taken_is_given_back(
         assert getattr(epoch, "granted", 0) <= 3
 
     asyncio.run(run(), debug=False)
+
+
+# -- sections --------------------------------------------------------------------------------------
+
+
+async def test_a_section_is_one_attempt_of_the_pipeline() -> None:
+    """A block is admitted, counted, timed and told like any attempt."""
+    clock, recorder = FakeClock(), Recorder()
+    pipeline = make(
+        clock,
+        recorder,
+        breaker=BreakerOptions(window="consecutive", consecutive_failures=2, break_jitter=0.0),
+        bulkhead=BulkheadOptions(1, 0),
+    )
+    async with pipeline.section():
+        await clock.advance(0.25)
+        assert pipeline.bulkhead is not None
+        assert pipeline.bulkhead.in_flight == 1
+        with pytest.raises(BulkheadFull):
+            async with pipeline.section():
+                pytest.fail("a full bulkhead admits nobody")
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            async with pipeline.section():
+                raise DOWN
+    with pytest.raises(CircuitOpen):
+        async with pipeline.section():
+            pytest.fail("an open breaker admits nobody")
+
+    assert pipeline.bulkhead.in_flight == 0
+    finished = [
+        (event.seconds, event.error)
+        for event in recorder.events
+        if isinstance(event, AttemptFinished)
+    ]
+    assert finished == [(0.25, None), (0.0, DOWN), (0.0, DOWN)]
+
+
+async def test_a_cancelled_section_gives_back_what_it_holds() -> None:
+    """Cancelled in the block or in the queue before it, a section leaves no slot and no probe taken."""
+    clock = FakeClock()
+    pipeline = make(
+        clock,
+        breaker=BreakerOptions(
+            window="consecutive", consecutive_failures=1, break_jitter=0.0, probes=1
+        ),
+        bulkhead=BulkheadOptions(1, 5, queue_seconds=60.0),
+    )
+    with pytest.raises(ConnectionError):
+        async with pipeline.section():
+            raise DOWN
+    await clock.advance(5.0)
+
+    async def block() -> None:
+        async with pipeline.section():
+            await asyncio.sleep(3_600)
+
+    for _ in range(3):
+        task = asyncio.create_task(block())
+        await settle()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert pipeline.bulkhead is not None
+    assert (pipeline.bulkhead.in_flight, pipeline.bulkhead.queued) == (0, 0)
+    async with pipeline.section():
+        pass
+    assert pipeline.breaker is not None
+    assert pipeline.breaker.current_state == "closed"
+
+
+async def test_a_section_begins_only_in_time_and_by_its_priority() -> None:
+    """Too late is turned away before anything is taken, and so is what the load leaves no room for."""
+    clock = FakeClock()
+    pipeline = make(
+        clock,
+        deadline=DeadlineOptions(seconds=5.0),
+        rate_limit=RateLimitOptions(per_second=1.0, burst=1),
+        bulkhead=BulkheadOptions(2, 0),
+        shedding=SheddingOptions(low=0.5, background=0.4, normal=0.9, high=0.9),
+    )
+    with call_context(deadline=Deadline.after(0.0, clock)), pytest.raises(DeadlineExceeded):
+        async with pipeline.section():
+            pytest.fail("there is no time left")
+    async with pipeline.section():
+        with call_context(priority=Priority.LOW), pytest.raises(LoadShed):
+            async with pipeline.section():
+                pytest.fail("half of the slots are taken")
+        with pytest.raises(RateLimited):
+            async with pipeline.section():
+                pytest.fail("the token of this second is used up")
