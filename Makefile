@@ -1,5 +1,5 @@
 # Four words for people: run, test, check, bench; and prove, the long one.
-.PHONY: run test check prove bench format lock generate
+.PHONY: run test check prove bench outages format lock generate
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
@@ -10,6 +10,7 @@ help:
 	@echo "make check   format, lint, types, import rules, generated files, stale proofs"
 	@echo "make prove   the long tier: kill matrix and mutants; resumable; writes docs/proofs/"
 	@echo "make bench   performance, as ratios within one run"
+	@echo "make outages takes parts of a platform down in turn; writes what clients see to docs/resilience.md"
 
 run:
 	@scripts/setup run
@@ -36,6 +37,10 @@ prove:
 bench:
 	@scripts/setup dev
 	@$(PY) -m benchmarks $(ARGS)
+
+outages:
+	@scripts/setup run
+	@$(PY) -m scripts.outages --write
 
 format:
 	@scripts/setup dev
