@@ -16,7 +16,7 @@ from baluarte import databases, migrate
 from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port
 from baluarte.embedded.postgres import EmbeddedPostgres
-from tests import servers
+from tests import servers, sharing
 
 # A callback that holds the loop this long would freeze every request of a service. Generous,
 # because a busy machine may stop any process for a while and a first import takes its time.
@@ -43,6 +43,12 @@ class StartPostgres(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "may_block: the test may hold the event loop for long")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes
+        sharing.arrange(items, config.rootpath)
 
 
 @pytest.fixture(scope="session")

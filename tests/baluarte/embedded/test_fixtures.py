@@ -84,7 +84,7 @@ async def test_waiting_is_bounded() -> None:
     with pytest.raises(AssertionError, match=r"not true within 0\.05 s") as failed:
         await eventually(never, timeout=0.05)
     assert "one is missing" in str(failed.value.__cause__)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.may_block
