@@ -15,10 +15,11 @@ run:
 	@scripts/setup run
 	@exec $(PY) -m baluarte up $(UP)
 
+# Two processes, because most tests wait (tests/sharing.py); ARGS="-n0 …" takes one, to debug.
 test:
 	@scripts/setup dev
 	@scripts/servers
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check:
 	@scripts/setup dev

@@ -103,6 +103,7 @@ class _Killer:
         self._plan = plan
         self._due = list(plan.kills) if plan.victim else []
         self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
         self.kills = 0
 
     def progress(self, progress: Progress) -> None:
@@ -112,9 +113,10 @@ class _Killer:
 
     async def _kill(self) -> None:
         assert self._plan.victim is not None
-        await self._running.ready()  # a kill of what is down already would prove nothing
-        await self._running.kill(self._plan.victim)
-        self.kills += 1
+        async with self._turn:
+            await self._running.ready()  # a kill of what is down already would prove nothing
+            await self._running.kill(self._plan.victim)
+            self.kills += 1
 
     async def finished(self) -> None:
         """Raise when a kill did not happen: a run without its fault proves nothing."""

@@ -88,20 +88,32 @@ class Platform:
             return {part["name"]: part for part in (await answer.json())["parts"]}
 
     async def kill(self, part: str) -> None:
-        """SIGKILL for a part, as an out-of-memory killer would: no word, no clean-up."""
+        """SIGKILL for a part, as an out-of-memory killer would: no word, no clean-up.
+
+        Returns when the supervisor has noticed: until then it calls the part ready.
+        """
         if part == "rabbitmq":
             await self._kill_broker()
-        elif part == "postgres":
-            # The whole server: a surviving backend could otherwise write on for its dead postmaster.
-            pid = (await self.parts())["postgres"]["pid"]
-            family = [pid, *_children(pid)]
-            for member in family:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(member, signal.SIGKILL)
         else:
-            pid = (await self.parts())[part]["pid"]
-            os.kill(pid, signal.SIGKILL)
+            await self._kill_child(part)
         self.killed.append(part)
+
+    async def _kill_child(self, part: str) -> None:
+        async def pid_now() -> int | None:
+            pid: int | None = (await self.parts())[part]["pid"]
+            return pid
+
+        pid = await eventually(pid_now, why=f"{part} runs")
+        assert pid is not None
+        # A surviving backend of PostgreSQL could otherwise write on for its dead postmaster.
+        for member in [pid, *(_children(pid) if part == "postgres" else [])]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+
+        async def noticed() -> bool:
+            return await pid_now() != pid
+
+        await eventually(noticed, why=f"the end of {part} is noticed")
 
     async def _kill_broker(self) -> None:
         assert self.broker is not None
