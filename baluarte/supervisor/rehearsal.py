@@ -1,15 +1,17 @@
 """Reads every process' own settings before any process starts, as each will read them itself.
 
-A wrong rate limit is told beside a taken port, not by a gateway that ends four times. The modules
-are loaded only where the environment says anything beyond addresses: they cost time.
+A wrong rate limit is told beside a taken port, not by a gateway that ends four times. A name that no
+process asks for is a mistake too: `BALUARTE_DATABSE_URL` would quietly mean an embedded database. The
+modules are loaded only where the environment says anything beyond addresses: they cost time.
 """
 
+import difflib
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from baluarte.errors import Problem
 from baluarte.migrate import LOCATIONS
-from baluarte.supervisor.plan import Plan, invalid
+from baluarte.supervisor.plan import DEFAULT_PORTS, SERVICES, Plan, invalid
 from chassis.settings import SettingsError
 
 _MODULES = (
@@ -21,22 +23,63 @@ _MODULES = (
 _CHECKED_BY_THE_PLAN = {"BALUARTE_ENVIRONMENT", "BALUARTE_LOG_LEVEL"}
 _ANY_DATABASE = "postgresql://127.0.0.1/rehearsal"  # required by readers, opened by nobody
 
+_OF_TOOLS = ("BALUARTE_STAFF_", "BALUARTE_TEST_")
+"""Beginnings of what our tools read (docs/proof-of-money.md), and `up` does not."""
+
+ADDRESSES = frozenset(
+    {
+        *("BALUARTE_PORT", "BALUARTE_HOST", "BALUARTE_STATE_DIR", "BALUARTE_KEYS_DIR"),
+        *("BALUARTE_DATABASE_URL", "BALUARTE_REDIS_URL", "BALUARTE_AMQP_URL"),
+        *(f"BALUARTE_{part.upper()}_PORT" for part in DEFAULT_PORTS),
+        *(f"BALUARTE_{name.upper()}_DATABASE_URL" for name in LOCATIONS),
+        *(f"BALUARTE_{name.upper()}_URLS" for name in SERVICES),
+    }
+)
+"""Settings that the plan reads or decides, and those of a process that is started by hand."""
+
+
+class _Watched(dict[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self, told: Mapping[str, str]) -> None:
+        super().__init__(told)
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        self.asked.add(key)
+        return super().get(key, default)
+
 
 def rehearse(plan: Plan) -> list[Problem]:
     """What the processes would complain of, each problem once. Blocking: it imports."""
-    if not set(plan.passed_on) - _CHECKED_BY_THE_PLAN:
-        return []
-    environ = {
-        **plan.passed_on,
-        **{f"BALUARTE_{name.upper()}_DATABASE_URL": _ANY_DATABASE for name in LOCATIONS},
-        "BALUARTE_STATE_DIR": str(plan.state),
-        "BALUARTE_KEYS_DIR": str(plan.state / "keys"),
-    }
-    told: dict[str, None] = {}
-    for module in _MODULES:
-        read: Callable[[Mapping[str, str]], object] = importlib.import_module(module).read
-        try:
-            read(environ)
-        except SettingsError as error:
-            told.update(dict.fromkeys(error.problems))
-    return [invalid(problem) for problem in told]
+    known = set(ADDRESSES | _CHECKED_BY_THE_PLAN)
+    problems: dict[Problem, None] = {}
+    if set(plan.told) - known:
+        environ = _Watched(
+            {
+                **plan.passed_on,
+                **{f"BALUARTE_{name.upper()}_DATABASE_URL": _ANY_DATABASE for name in LOCATIONS},
+                "BALUARTE_STATE_DIR": str(plan.state),
+                "BALUARTE_KEYS_DIR": str(plan.state / "keys"),
+            }
+        )
+        for module in _MODULES:
+            read: Callable[[Mapping[str, str]], object] = importlib.import_module(module).read
+            try:
+                read(environ)
+            except SettingsError as error:
+                problems.update(dict.fromkeys(invalid(told) for told in error.problems))
+        known |= environ.asked
+    return [*problems, *_unknown(plan.told, known)]
+
+
+def _unknown(told: Iterable[str], known: Iterable[str]) -> list[Problem]:
+    names = sorted(known)
+    problems = []
+    for name in sorted(set(told) - set(names)):
+        if name.startswith(_OF_TOOLS):
+            continue
+        meant = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+        way_out = f"did you mean {meant[0]}? Else unset it" if meant else "unset it"
+        problems.append(Problem("SETTING_UNKNOWN", f"{name} is read by nothing here", way_out))
+    return problems
