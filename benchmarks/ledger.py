@@ -414,6 +414,6 @@ def main(seconds: float, rounds: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seconds", type=float, default=2.5, help="of each row")
-    parser.add_argument("--rounds", type=int, default=2, help="alternating; the best counts")
+    parser.add_argument("--rounds", type=int, default=3, help="alternating; the best counts")
     arguments = parser.parse_args()
     main(arguments.seconds, arguments.rounds)

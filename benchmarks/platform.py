@@ -23,6 +23,7 @@ from baluarte.supervisor.plan import DEFAULT_PORTS
 from chaos.history.auditor import Auditor
 from chaos.history.driver import DriveConfig, drive
 from chaos.history.graphql import GraphQLClient
+from chaos.history.workload import Mix
 from tests.kill.platform import STAFF, Platform, start_platform, stop_platform
 from tests.servers import reachable_directory
 
@@ -80,9 +81,10 @@ def _children(pid: int) -> list[int]:
 async def transfers(running: Platform, count: int) -> None:
     """Drive the platform and print what each part spent."""
     with tempfile.TemporaryDirectory() as folder:
-        config = DriveConfig(operations=count, in_flight=32)
+        only = Mix(transfer=1, deposit=0, withdraw=0, reverse=0)
+        config = DriveConfig(operations=count, in_flight=32, mix=only, repeat=0)
         async with (
-            Auditor(running.databases) as auditor,
+            Auditor(await running.for_an_auditor()) as auditor,
             GraphQLClient(f"{running.url}/graphql", staff=STAFF) as client,
         ):
             await drive(
@@ -94,8 +96,8 @@ async def transfers(running: Platform, count: int) -> None:
             after = await cpu_per_part(running)
     spent = {name: after[name] - before[name] for name in after}
     whole = sum(spent.values())
-    print(f"\n{run.operations} operations, {run.operations / run.seconds:.0f}/s, 32 in flight")
-    print(f"CPU per end-to-end operation: {1000 * whole / run.operations:.1f} ms, of which")
+    print(f"\n{run.operations} transfers, {run.operations / run.seconds:.0f}/s, 32 in flight")
+    print(f"CPU per end-to-end transfer: {1000 * whole / run.operations:.1f} ms, of which")
     for name, seconds in sorted(spent.items(), key=lambda item: -item[1]):
         print(f"  {name:<14} {1000 * seconds / run.operations:6.2f} ms  {seconds / whole:5.0%}")
 
