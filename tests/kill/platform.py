@@ -9,13 +9,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 
 from baluarte.demo_data import PASSWORD, USERS
 from baluarte.embedded import processes
@@ -51,7 +52,7 @@ class Platform:
 
     Attributes:
         url: of the gateway.
-        databases: what the auditor reads.
+        databases: what the auditor reads, as the platform's own role; see `for_an_auditor`.
         broker: the RabbitMQ that the bus runs on, if it does.
     """
 
@@ -61,6 +62,8 @@ class Platform:
     broker: Broker | None
     process: asyncio.subprocess.Process
     output: Path
+    start_again: Callable[[], Awaitable["Platform"]]
+    """Starts the platform once more on the same state and ports, as its operator would."""
     killed: list[str] = field(default_factory=list)
 
     @property
@@ -71,6 +74,18 @@ class Platform:
     def server_url(self) -> str:
         """Of the embedded PostgreSQL, as a role that may do everything."""
         return EmbeddedPostgres(Places(self.state), self.ports["postgres"]).url
+
+    async def for_an_auditor(self) -> Urls:
+        """The databases as the role that docs/proof-of-money.md asks for: it can read, and no more."""
+        connection = await asyncpg.connect(self.server_url)  # type: ignore[no-untyped-call]
+        try:
+            await connection.execute("DROP ROLE IF EXISTS auditor")
+            await connection.execute(
+                "CREATE ROLE auditor LOGIN PASSWORD 'auditor' IN ROLE pg_read_all_data"
+            )
+        finally:
+            await connection.close()
+        return _urls(f"postgresql://auditor:auditor@127.0.0.1:{self.ports['postgres']}/postgres")
 
     def database(self, service: str) -> str:
         """The name of a service's database."""
@@ -94,6 +109,8 @@ class Platform:
         """
         if part == "rabbitmq":
             await self._kill_broker()
+        elif part == "supervisor":
+            await self._kill_supervisor()
         else:
             await self._kill_child(part)
         self.killed.append(part)
@@ -114,6 +131,12 @@ class Platform:
             return await pid_now() != pid
 
         await eventually(noticed, why=f"the end of {part} is noticed")
+
+    async def _kill_supervisor(self) -> None:
+        """Everything dies with it, and only its operator can start it again."""
+        self.process.kill()
+        await self.process.wait()
+        self.process = (await self.start_again()).process
 
     async def _kill_broker(self) -> None:
         assert self.broker is not None
@@ -210,7 +233,12 @@ async def start_platform(
     except BaseException:
         await _end(process)
         raise
-    return Platform(state, ports, _urls(state, ports), broker, process, output)
+    server = EmbeddedPostgres(Places(state), ports["postgres"]).url
+
+    def start_again() -> Awaitable[Platform]:
+        return start_platform(folder, ports, broker=broker, modules=modules, environ=environ)
+
+    return Platform(state, ports, _urls(server), broker, process, output, start_again)
 
 
 async def stop_platform(running: Platform) -> None:
@@ -233,8 +261,7 @@ async def _until_ready(process: asyncio.subprocess.Process, output: Path) -> Non
         raise AssertionError(output.read_text(errors="replace")[-4_000:]) from error
 
 
-def _urls(state: Path, ports: Mapping[str, int]) -> Urls:
-    server = EmbeddedPostgres(Places(state), ports["postgres"]).url
+def _urls(server: str) -> Urls:
     return Urls(
         **{
             name: with_database(server, database_name(name))

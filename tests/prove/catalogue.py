@@ -5,7 +5,7 @@ from tests.mutants.catalogue import MUTANTS, Mutant, hunt
 from tests.prove.ledger_of_proofs import Figures, Proof
 
 OPERATIONS = 1_000
-"""Of one run of the matrix; the suite has two runs of 2,000."""
+"""Of one run of the matrix; the suite has two runs of 2,000 transfers and more."""
 
 PROCESSES = (
     "gateway",
@@ -15,7 +15,9 @@ PROCESSES = (
     "notifications",
     "postgres",
     "valkey",
+    "supervisor",
 )
+"""The last takes all others with it, as the loss of a machine's session would."""
 
 
 def _kill(victim: str, *, rabbitmq: bool) -> Proof:
