@@ -196,6 +196,14 @@ class BulkheadMachine(RuleBasedStateMachine):
         self.waiting[0].cancel()
         self.turn(0.0)
 
+    @precondition(lambda self: self.waiting and self.running)
+    @rule(first=st.booleans())
+    def a_slot_comes_in_the_moment_of_a_cancellation(self, first: bool) -> None:
+        self.waiting[0 if first else -1].cancel()
+        self.running -= 1
+        self.bulkhead.release()
+        self.turn(0.0)
+
     @rule()
     def lose_patience(self) -> None:
         self.turn(1.0)
