@@ -23,7 +23,7 @@ import pybreaker
 
 from resilience.breaker_states import ClosedState, Epoch, HalfOpenState, OpenState
 from resilience.clock import SYSTEM_CLOCK, Clock
-from resilience.errors import CircuitOpen
+from resilience.errors import CircuitOpen, Rejected
 from resilience.events import (
     SILENT,
     BreakerChanged,
@@ -33,7 +33,7 @@ from resilience.events import (
 )
 from resilience.options import Rule, require
 from resilience.policy import tell_rejection
-from resilience.verdict import Classifier, Fault, classify
+from resilience.verdict import Classifier, Fault, careful, classify
 from resilience.window import FAILED, GOOD, SLOW
 
 __all__ = ["BreakerOptions", "CircuitBreaker"]
@@ -160,7 +160,7 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         #: Lowers the thresholds, never raises them (1.0 = as configured). Set by replicas' hints.
         self.threshold_factor = 1.0
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
-        self._classify = classifier
+        self._classify = careful(classifier)
         self._monotonic = clock.monotonic
         #: Breaks since it was last stable; the exponent of the next one's length.
         self._breaks = 0
@@ -216,7 +216,9 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         """The admitted call ended in `error` after `seconds`."""
         if epoch is None:
             return
-        slow = SLOW if seconds >= self._slow_seconds else GOOD
+        # A rejection may have waited long in some queue: the dependency was not asked meanwhile.
+        asked = not isinstance(error, Rejected)
+        slow = SLOW if asked and seconds >= self._slow_seconds else GOOD
         fault = self._classify(error).fault if isinstance(error, Exception) else Fault.UNKNOWN
         if epoch is not self._state:
             self._drop(epoch, failed=fault is Fault.DEPENDENCY)
@@ -284,7 +286,7 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         if self.options.mode != "metrics-only":
             self._change(super().open, reason)
             return
-        self._state = self._create_new_state(pybreaker.STATE_CLOSED)
+        self._start_anew()
         self._set_gate()
         self.events.emit(BreakerWouldOpen(self.source, reason))
 
@@ -330,9 +332,22 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         self.options = options
         self._slow_seconds = options.slow_seconds
         self._success_threshold = options.probes
-        if reshaped and isinstance(self._state, ClosedState):
-            self._state.reshape()
+        state = self._state
+        if options.mode == "metrics-only" and not (
+            isinstance(state, ClosedState) and not state.ramp_until
+        ):
+            # All pass from now on: neither a break nor a trial nor a ramp goes on.
+            self._change(self._start_anew, "metrics only")
+        elif isinstance(state, HalfOpenState) and self.success_counter >= options.probes:
+            # Enough came back already: no further probe would come to say so.
+            self.close()
+        elif reshaped and isinstance(state, ClosedState):
+            state.reshape()
         self._set_gate()
+
+    def _start_anew(self) -> None:
+        self._state_storage.state = pybreaker.STATE_CLOSED
+        self._state = self._create_new_state(pybreaker.STATE_CLOSED)
 
     @property
     def fail_counter(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
 
 import pybreaker
 import pytest
@@ -640,3 +641,103 @@ async def test_a_breaker_is_idle_only_when_it_has_nothing_to_remember(clock: Fak
 
 def _idle(breaker: CircuitBreaker) -> bool:
     return breaker.idle
+
+
+async def test_a_rejection_that_took_long_is_no_slow_call(clock: FakeClock) -> None:
+    """Waiting in a full queue within the breaker says nothing about the dependency."""
+    breaker = make(clock, BreakerOptions(window_size=10, minimum_calls=5, slow_seconds=1.0))
+    queue = ScriptedCall[str]([BulkheadFull("users")], clock=clock, takes=2.0)
+    for _ in range(10):
+        task = asyncio.create_task(breaker.call_async(queue))
+        await clock.advance(2.0)
+        await asyncio.gather(task, return_exceptions=True)
+    assert breaker.epoch.name == "closed"
+    assert breaker.idle
+
+
+async def test_a_late_probe_gets_its_time(clock: FakeClock) -> None:
+    """With little traffic the last probe may go out late; the next caller does not end the trial."""
+    breaker = make(clock, BreakerOptions(probes=2, half_open_seconds=30.0, slow_seconds=50.0))
+    await half_open(breaker, clock)
+    await breaker.call_async(good)
+    clock.jump(29.0)
+    probe = asyncio.create_task(breaker.call_async(clock.sleep, 5.0))
+    await settle()
+    clock.jump(2.0)
+    with pytest.raises(CircuitOpen, match="half-open"):
+        await breaker.call_async(good)
+    assert breaker.epoch.name == "half-open"
+    await clock.advance(5.0)
+    await probe
+    assert breaker.epoch.name == "closed"
+
+
+async def test_an_open_breaker_that_becomes_metrics_only_lets_all_pass(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """The mode ends a break, a trial and a ramp that are under way, and tells of it."""
+    options = BreakerOptions(mode="metrics-only", ramp_seconds=10.0, ramp_start=0.01, probes=1)
+    for state in ("open", "half-open", "ramping"):
+        breaker = make(clock, replace(options, mode="normal"), recorder)
+        await half_open(breaker, clock)
+        if state == "open":
+            breaker.open()
+        elif state == "half-open":
+            breaker.half_open()
+        else:
+            await breaker.call_async(good)
+        breaker.reconfigure(options)
+        assert [await breaker.call_async(good) for _ in range(5)] == ["fine"] * 5
+        assert len({id(breaker.admit(clock.monotonic())) for _ in range(50)}) == 1
+        assert breaker.current_state == "closed"
+        told = recorder.of(BreakerChanged)[-1]
+        assert isinstance(told, BreakerChanged)
+        assert (told.after, told.reason) == ("closed", "metrics only")
+
+
+async def test_a_closed_breaker_that_becomes_metrics_only_keeps_what_it_saw(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """Nothing was under way that the mode would have to end."""
+    breaker = make(clock, recorder=recorder)
+    await fail(breaker)
+    breaker.reconfigure(replace(PLAIN, mode="metrics-only"))
+    assert breaker.fail_counter == 1
+    assert recorder.events == []
+
+
+async def test_a_reload_that_asks_for_fewer_probes_does_not_leave_it_half_open(
+    clock: FakeClock,
+) -> None:
+    """With as many good probes back as are asked for now it closes; no further one would come."""
+    breaker = make(clock)
+    await half_open(breaker, clock)
+    await breaker.call_async(good)
+    await breaker.call_async(good)
+    assert breaker.epoch.name == "half-open"
+    breaker.reconfigure(replace(PLAIN, probes=2))
+    assert breaker.epoch.name == "closed"
+    assert await breaker.call_async(good) == "fine"
+
+
+async def test_a_reload_does_not_end_a_trial_that_goes_on(clock: FakeClock) -> None:
+    """With fewer good probes back than are asked for it stays half-open."""
+    breaker = make(clock)
+    await half_open(breaker, clock)
+    await breaker.call_async(good)
+    breaker.reconfigure(replace(PLAIN, probes=2))
+    assert breaker.epoch.name == "half-open"
+    await breaker.call_async(good)
+    assert breaker.epoch.name == "closed"
+
+
+async def test_a_classifier_that_raises_leaks_no_permit(clock: FakeClock) -> None:
+    """What cannot be judged is a failure; the call keeps its own error."""
+
+    def broken(error: Exception) -> Verdict:
+        raise RuntimeError("a bug in the classifier")
+
+    breaker = CircuitBreaker("users", PLAIN, clock=clock, classifier=broken)
+    await fail(breaker)
+    assert isinstance(breaker.epoch, ClosedState)
+    assert (breaker.epoch.in_flight, breaker.fail_counter) == (0, 1)

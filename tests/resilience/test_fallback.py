@@ -454,3 +454,44 @@ def test_ages_out_of_order_are_refused(wrong: dict[str, float]) -> None:
     """Fresh, revalidating and stale follow each other, and there is room for a copy."""
     with pytest.raises(InvalidOptionsError):
         FallbackOptions(**wrong)  # type: ignore[arg-type]
+
+
+async def test_an_answer_that_cannot_be_kept_is_passed_on(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """A codec that raises costs the copy and not the answer; the outdated copy goes as well."""
+
+    class Picky(JsonCodec):
+        def encode(self, value: str) -> bytes:
+            if value == "odd":
+                raise TypeError("not for this codec")
+            return super().encode(value)
+
+    fallback = CachedFallback("users", clock=clock, events=recorder)
+    call = ScriptedCall[str](["fine", "odd", DOWN])
+    assert (await fallback.serve(KEY, call, Picky(), everybody)).value == "fine"
+    odd = await fallback.serve(KEY, call, Picky(), everybody)
+    assert (odd.value, odd.freshness) == ("odd", Freshness.LIVE)
+    (told,) = recorder.of(TierFailed)
+    assert isinstance(told, TierFailed)
+    assert told.operation == "encode"
+    with pytest.raises(ConnectionError):
+        await fallback.serve(KEY, call, Picky(), everybody)
+
+
+async def test_an_authorisation_that_hangs_does_not_outlive_the_deadline(clock: FakeClock) -> None:
+    """Who cannot be authorised in time may not read, and sees the call's own error."""
+    fallback = CachedFallback("users", clock=clock)
+    call = ScriptedCall[str](["fine", DOWN])
+    await fallback.serve(KEY, call, JsonCodec(), everybody)
+
+    async def hangs() -> bool:
+        await clock.sleep(3_600)
+        return True
+
+    with call_context(deadline=Deadline.after(1.0, clock)):
+        task = asyncio.create_task(fallback.serve(KEY, call, JsonCodec(), hangs))
+    await clock.advance(0.99)
+    assert not task.done()
+    await clock.advance(0.01)
+    assert task.exception() is DOWN

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from resilience.context import Priority, call_context
+from resilience.context import Priority, call_context, current_deadline
 from resilience.deadline import Deadline, DeadlineExceeded
 from resilience.errors import LoadShed
 from resilience.events import FlightJoined
@@ -149,3 +149,64 @@ def test_a_flight_without_followers_leaves_no_garbage(clock: FakeClock) -> None:
         assert len(flight) == 0
 
     run_plainly(calls())
+
+
+async def test_followers_of_one_leader_after_another_keep_to_their_own_time(
+    clock: FakeClock,
+) -> None:
+    """When each leader runs out of its time, who waited behind it has no more than was left."""
+    flight = make(clock)
+    started = clock.monotonic()
+    ended: list[float] = []
+
+    async def hang() -> str:
+        deadline = current_deadline()
+        left = 2.0 if deadline is None else min(2.0, deadline.remaining())
+        await clock.sleep(left)
+        raise DeadlineExceeded("the leader's time is up")
+
+    async def ask() -> None:
+        try:
+            await flight.call("ana", hang, seconds=2.0)
+        except DeadlineExceeded:
+            ended.append(clock.monotonic() - started)
+
+    callers = []
+    for _ in range(5):
+        callers.append(asyncio.create_task(ask()))
+        await clock.advance(0.1)
+    await clock.advance(60)
+    await asyncio.gather(*callers)
+    assert ended == pytest.approx([2.0, 2.1, 2.2, 2.3, 2.4])
+
+
+async def test_a_followers_earlier_deadline_holds_although_it_may_take_longer(
+    clock: FakeClock,
+) -> None:
+    """Of its own deadline and the time that a call may take, the earlier ends its waiting."""
+    flight = make(clock)
+    leader = asyncio.create_task(flight.call("ana", lambda: clock.sleep(30), seconds=5.0))
+    await settle()
+    with call_context(deadline=Deadline.after(1.0, clock)):
+        hurried = asyncio.create_task(flight.call("ana", lambda: clock.sleep(30), seconds=5.0))
+    patient = asyncio.create_task(flight.call("ana", lambda: clock.sleep(30), seconds=5.0))
+    await clock.advance(1.0)
+    assert isinstance(hurried.exception(), DeadlineExceeded)
+    assert not patient.done()
+    await clock.advance(4.0)
+    assert isinstance(patient.exception(), DeadlineExceeded)
+    leader.cancel()
+    await asyncio.gather(leader, return_exceptions=True)
+
+
+async def test_it_tells_whether_a_call_is_under_way(clock: FakeClock) -> None:
+    """A key is in it from the leader's start to its end."""
+    flight = make(clock)
+    assert "ana" not in flight
+    leader = asyncio.create_task(flight.call("ana", lambda: clock.sleep(1)))
+    await settle()
+    assert "ana" in flight
+    assert "bia" not in flight
+    await clock.advance(1)
+    await leader
+    assert "ana" not in flight
