@@ -18,10 +18,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from resilience.budget import RetryBudget
 from resilience.clock import SYSTEM_CLOCK, Clock
 from resilience.context import DEADLINE, IDEMPOTENCY_KEY, Effect, Limit
+from resilience.errors import Rejected
 from resilience.events import SILENT, CallRetried, Emitter, RetryGivenUp
 from resilience.options import Rule, require
 from resilience.policy import Policy
-from resilience.verdict import Classifier, classify
+from resilience.verdict import Classifier, careful, classify
 
 __all__ = ["Retry", "RetryOptions"]
 
@@ -85,7 +86,7 @@ class Retry(Policy):
         self.budget = budget
         self.clock = clock
         self.events = events
-        self.classify = classifier
+        self.classify = careful(classifier)
         self.random = (rng or random.Random()).random  # noqa: S311 - jitter, not a secret
 
     def reconfigure(self, options: RetryOptions) -> None:
@@ -128,7 +129,12 @@ class Retry(Policy):
         async def next_attempt() -> T:
             if pending:
                 raise pending.pop()
-            return await attempt()
+            try:
+                return await attempt()
+            except Rejected:
+                # Turned away within this process: the retry was never made.
+                course.refund()
+                raise
 
         retrying = AsyncRetrying(
             sleep=course.sleep,
@@ -170,7 +176,8 @@ class _Course:
         self._asked = (
             self._retry.classify(error).retry_after if isinstance(error, Exception) else None
         )
-        if self._asked is None:
+        if self._asked is None or not math.isfinite(self._asked):
+            # Who asks for for ever is not waited for (`stop`), and what is no number says nothing.
             return wait
         # Up to the next millisecond, never down: event loops round to milliseconds, and a retry
         # that comes too early is refused. (Rounded first: 1.1 s are not 1,101 ms.)
@@ -213,9 +220,13 @@ class _Course:
         try:
             await self._retry.clock.sleep(seconds)
         except BaseException:
-            if self._retry.budget is not None:
-                self._retry.budget.refund()
+            self.refund()
             raise
+
+    def refund(self) -> None:
+        """Give back the token of a retry that was not made after all."""
+        if self._retry.budget is not None:
+            self._retry.budget.refund()
 
 
 def _failure(state: RetryCallState) -> BaseException:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from resilience.budget import BudgetOptions, RetryBudget
 from resilience.context import call_context, current_deadline
 from resilience.deadline import Deadline
+from resilience.errors import BulkheadFull
 from resilience.events import CallHedged
 from resilience.hedge import Hedge, HedgeOptions
 from resilience.latency import RecentLatency
@@ -245,3 +246,15 @@ def test_hedges_that_would_double_the_load_are_refused(wrong: dict[str, float]) 
     """A quantile below a half, or of one, makes no sense."""
     with pytest.raises(InvalidOptionsError):
         HedgeOptions(**wrong)  # type: ignore[arg-type]
+
+
+async def test_a_hedge_that_was_turned_away_costs_no_token(clock: FakeClock) -> None:
+    """A full bulkhead or an open breaker kept it from being sent: the token is there again."""
+    budget = RetryBudget(BudgetOptions(minimum_per_second=0, ratio=0), clock=clock)
+    budget.tokens = 1.0
+    tries = Tries(clock, (0.5, "first"), (0.0, BulkheadFull("users")))
+    hedge = make(clock, budget=budget)
+    assert await ended(clock, lambda: hedge.call(tries)) == "first"
+    assert tries.started == 2
+    assert budget.tokens == 1.0
+    assert await ended(clock, lambda: make(clock).call(Tries(clock, *tries.script))) == "first"

@@ -307,3 +307,30 @@ def test_retries_that_would_storm_are_refused(wrong: dict[str, object]) -> None:
     """Attempts are bounded, and waits and jitter must make sense."""
     with pytest.raises(InvalidOptionsError):
         RetryOptions(**wrong)  # type: ignore[arg-type]
+
+
+async def test_a_retry_that_was_turned_away_costs_no_token(clock: FakeClock) -> None:
+    """A breaker that opened meanwhile kept it from being made: the token is there again."""
+    budget = RetryBudget(BudgetOptions(minimum_per_second=0, ratio=0), clock=clock)
+    budget.tokens = 1.0
+    retry = Retry("users", budget=budget, clock=clock)
+    rejection = BulkheadFull("users")
+    call = ScriptedCall[str]([DOWN, rejection], clock=clock)
+    assert await played(clock, retry, call) is rejection
+    assert call.calls == 2
+    assert budget.tokens == 1.0
+    call = ScriptedCall[str]([DOWN, rejection], clock=clock)
+    assert await played(clock, make(clock), call) is rejection
+
+
+@pytest.mark.parametrize(
+    ("asked", "calls"), [(float("inf"), 1), (float("nan"), 2), (-1.0, 2), (float("-inf"), 2)]
+)
+async def test_a_retry_after_that_is_no_time_hides_no_error(
+    clock: FakeClock, asked: float, calls: int
+) -> None:
+    """For ever is longer than any patience; what is no time at all is not heeded."""
+    busy = Busy(asked)
+    call = ScriptedCall[str]([busy], clock=clock)
+    assert await played(clock, make(clock, attempts=2), call) is busy
+    assert call.calls == calls
