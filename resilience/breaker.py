@@ -17,7 +17,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import pybreaker
 
@@ -162,13 +162,11 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._classify = careful(classifier)
         self._monotonic = clock.monotonic
-        #: Breaks since it was last stable; the exponent of the next one's length.
-        self._breaks = 0
+        #: How long the next break is, if the trouble goes on; 0.0 when it was stable.
+        self._next_seconds = 0.0
         self._slow_seconds = self.options.slow_seconds
         # pybreaker asks for the first state while it is being made: all of the above comes first.
-        super().__init__(
-            name=source, success_threshold=self.options.probes, throw_new_error_on_trip=False
-        )
+        super().__init__(name=source, success_threshold=self.options.probes)
         self._set_gate()
 
     # -- admission and settlement ---------------------------------------------------------------
@@ -186,9 +184,9 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
     def _admit_all(self, now: float) -> None:
         """Disabled: everything passes, and nothing is counted."""
 
-    def _admit_none(self, now: float) -> Epoch | None:  # noqa: ARG002 - the gates' common face
+    def _admit_none(self, now: float) -> Epoch | None:
         """Forced open: nothing passes."""
-        raise self.turn_away(0.0)
+        raise self.turn_away(now)
 
     def turn_away(self, now: float) -> CircuitOpen:
         """The error for a call that came before `open_until`."""
@@ -257,12 +255,12 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         if isinstance(before, ClosedState):
             stable = max(options.ramp_seconds, options.break_seconds)
             if self.clock.monotonic() - before.since >= stable:
-                self._breaks = 0
-        length = options.break_seconds * options.break_growth ** min(self._breaks, 64)
-        self._breaks += 1
+                self._next_seconds = 0.0
+        length = min(max(self._next_seconds, options.break_seconds), options.break_max_seconds)
+        self._next_seconds = length * options.break_growth
         # Jitter only stretches: nobody is told to come back before the first probe is due.
         jitter = 1 + options.break_jitter * self._rng.random()
-        return min(length, options.break_max_seconds) * jitter
+        return length * jitter
 
     @property
     def epoch(self) -> Epoch:
@@ -414,7 +412,8 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 return self.call(function, *args, **kwargs)
 
-        return cast("F", guarded)
+        face: F = guarded
+        return face
 
 
 def _window_of(options: BreakerOptions) -> tuple[object, ...]:

@@ -8,7 +8,6 @@ end of the break on Open. Nothing here waits, and no lock is held while a call r
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Protocol
 
 import pybreaker
@@ -145,14 +144,15 @@ class HalfOpenState(pybreaker.CircuitHalfOpenState):
     last of them is out for `half_open_seconds` and they are not all back, they count as bad.
     """
 
+    #: Set anew with each probe: one that has just been sent gets its time.
+    give_up_at: float
+
     def __init__(self, cb: CircuitBreaker) -> None:
         super().__init__(cb, prev_state=None, notify=False)
         self.breaker = cb
         cb.forget_probes()
         #: Probes that are under way or came back good.
         self.granted = 0
-        #: Set anew with each probe: one that has just been sent gets its time.
-        self.give_up_at = math.inf
 
     def admit(self, now: float) -> HalfOpenState:
         options = self.breaker.options

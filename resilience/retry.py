@@ -152,12 +152,13 @@ class _Course:
 
     __slots__ = ("_asked", "_deadline", "_last_wait", "_retry")
 
+    #: Seconds that the dependency asked us to wait after the last attempt; set by `wait`.
+    _asked: float | None
+
     def __init__(self, retry: Retry, deadline: Limit | None) -> None:
         self._retry = retry
         self._deadline = deadline
         self._last_wait = retry.options.wait_seconds
-        #: Seconds that the dependency asked us to wait after the last attempt.
-        self._asked: float | None = None
 
     def may_help(self, error: BaseException) -> bool:
         return isinstance(error, Exception) and self._retry.classify(error).retryable
@@ -172,10 +173,7 @@ class _Course:
             spread = max(0.0, 3 * self._last_wait - options.wait_seconds)
             wait = options.wait_seconds + self._retry.random() * spread
             self._last_wait = wait = min(wait, options.wait_max_seconds)
-        error = _failure(state)
-        self._asked = (
-            self._retry.classify(error).retry_after if isinstance(error, Exception) else None
-        )
+        self._asked = self._retry.classify(_failure(state)).retry_after
         if self._asked is None or not math.isfinite(self._asked):
             # Who asks for for ever is not waited for (`stop`), and what is no number says nothing.
             return wait
@@ -229,8 +227,9 @@ class _Course:
             self._retry.budget.refund()
 
 
-def _failure(state: RetryCallState) -> BaseException:
-    error = state.outcome.exception() if state.outcome is not None else None
-    # tenacity asks for waits and stops only after a failure.
-    assert error is not None  # noqa: S101
+def _failure(state: RetryCallState) -> Exception:
+    # tenacity asks for waits and stops only after a failure that `may_help`.
+    assert state.outcome is not None  # noqa: S101
+    error = state.outcome.exception()
+    assert isinstance(error, Exception)  # noqa: S101
     return error

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from dataclasses import replace
+from typing import Any
 
 import pybreaker
 import pytest
@@ -76,7 +77,8 @@ async def test_it_opens_when_failures_come_in_a_row(clock: FakeClock) -> None:
     with pytest.raises(CircuitOpen) as caught:
         await breaker.call_async(good)
     assert caught.value.retry_after == pytest.approx(10.0)
-    assert caught.value.source == "users"
+    assert caught.value.source == breaker.name == "users"
+    assert caught.value.detail == "open"
     assert "try again in 10.000 s" in str(caught.value)
 
 
@@ -325,9 +327,9 @@ async def test_a_stale_failure_does_not_open_it_again(clock: FakeClock, recorder
     assert recorder.of(OutcomeDropped) == [OutcomeDropped("users", "closed", failed=True)]
 
 
-async def test_a_stale_success_does_not_close_it(clock: FakeClock) -> None:
+async def test_a_stale_success_does_not_close_it(clock: FakeClock, recorder: Recorder) -> None:
     """A probe of an earlier trial that comes back good does not close an open breaker."""
-    breaker = make(clock, BreakerOptions(probes=2, break_jitter=0.0))
+    breaker = make(clock, BreakerOptions(probes=2, break_jitter=0.0), recorder)
     await half_open(breaker, clock)
     stale = [asyncio.create_task(breaker.call_async(clock.sleep, 0.5)) for _ in range(2)]
     await settle()
@@ -335,6 +337,7 @@ async def test_a_stale_success_does_not_close_it(clock: FakeClock) -> None:
     await clock.advance(1.0)
     await asyncio.gather(*stale)
     assert breaker.epoch.name == "open"
+    assert recorder.of(OutcomeDropped) == [OutcomeDropped("users", "half-open", failed=False)] * 2
 
 
 async def test_a_stale_success_of_an_earlier_closed_time_is_no_probe(clock: FakeClock) -> None:
@@ -460,7 +463,9 @@ async def test_forced_open_lets_nothing_through_until_it_is_normal_again(clock: 
     with pytest.raises(CircuitOpen) as caught:
         await breaker.call_async(good)
     assert caught.value.retry_after is None
+    assert caught.value.detail == "forced open"
     breaker.reconfigure(PLAIN)
+    assert breaker.open_until == 0.0
     assert await breaker.call_async(good) == "fine"
 
 
@@ -470,6 +475,7 @@ async def test_disabled_lets_everything_through_and_counts_nothing(clock: FakeCl
     await fail(breaker, 500)
     assert breaker.epoch.name == "closed"
     assert breaker.fail_counter == 0
+    assert breaker.open_until == 0.0
 
 
 async def test_metrics_only_tells_when_it_would_open_and_stays_closed(
@@ -479,7 +485,7 @@ async def test_metrics_only_tells_when_it_would_open_and_stays_closed(
     options = BreakerOptions(window="consecutive", consecutive_failures=5, mode="metrics-only")
     breaker = make(clock, options, recorder)
     await fail(breaker, 12)
-    assert len(recorder.of(BreakerWouldOpen)) == 2
+    assert recorder.of(BreakerWouldOpen) == [BreakerWouldOpen("users", "5 bad calls in a row")] * 2
     assert recorder.of(BreakerChanged) == []
     assert await breaker.call_async(good) == "fine"
 
@@ -498,7 +504,9 @@ async def test_new_options_keep_the_state_and_what_was_seen(clock: FakeClock) ->
     assert breaker.retry_after(clock.monotonic()) == left
 
 
-async def test_a_raising_listener_is_isolated(clock: FakeClock) -> None:
+async def test_a_raising_listener_is_isolated(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     """Hooks and pybreaker listeners that raise change neither the call nor the state."""
     seen: list[str] = []
 
@@ -518,6 +526,7 @@ async def test_a_raising_listener_is_isolated(clock: FakeClock) -> None:
     await fail(breaker, 2)
     assert breaker.epoch.name == "open"
     assert seen == ["BreakerChanged", "listener"]
+    assert caplog.messages[-1] == "a listener raised on a change of users"
 
 
 async def test_every_change_of_state_is_told_with_its_reason(
@@ -529,14 +538,13 @@ async def test_every_change_of_state_is_told_with_its_reason(
     clock.jump(10.0)
     for _ in range(3):
         await breaker.call_async(good)
-    changes = [event for event in recorder.events if isinstance(event, BreakerChanged)]
-    assert [(change.before, change.after) for change in changes] == [
-        ("closed", "open"),
-        ("open", "half-open"),
-        ("half-open", "closed"),
+    assert recorder.of(BreakerChanged) == [
+        BreakerChanged("users", "closed", "open", "2 bad calls in a row", 10.0),
+        BreakerChanged("users", "open", "half-open", "the break is over"),
+        BreakerChanged("users", "half-open", "closed", "the probes came back good"),
     ]
-    assert "2 bad calls in a row" in changes[0].reason
-    assert changes[0].break_seconds == pytest.approx(10.0)
+    assert breaker.open() is False
+    assert recorder.events[-1] == BreakerChanged("users", "closed", "open", "opened by hand", 20.0)
 
 
 async def test_a_hint_lowers_the_threshold_and_opens_nothing_by_itself(clock: FakeClock) -> None:
@@ -579,7 +587,7 @@ def test_synchronous_calls_are_guarded_the_same_way(clock: FakeClock) -> None:
     def divide(a: int, b: int) -> float:
         return a / b
 
-    assert breaker.call(divide, 4, 2) == 2.0
+    assert breaker.call(divide, 4, b=2) == 2.0
     with pytest.raises(ZeroDivisionError):
         divide(1, 0)
     with pytest.raises(ValueError, match="inside"), breaker.calling():
@@ -741,3 +749,217 @@ async def test_a_classifier_that_raises_leaks_no_permit(clock: FakeClock) -> Non
     await fail(breaker)
     assert isinstance(breaker.epoch, ClosedState)
     assert (breaker.epoch.in_flight, breaker.fail_counter) == (0, 1)
+
+
+# -- exactly ----------------------------------------------------------------------------------
+
+
+def reasons(recorder: Recorder) -> list[str]:
+    """Why it opened, each time."""
+    changes = [event for event in recorder.events if isinstance(event, BreakerChanged)]
+    return [change.reason for change in changes if change.after == "open"]
+
+
+async def test_one_failure_is_a_run_of_one(clock: FakeClock, recorder: Recorder) -> None:
+    """The shortest run that can be asked for opens at the first failure."""
+    breaker = make(clock, replace(PLAIN, consecutive_failures=1), recorder)
+    await fail(breaker)
+    assert breaker.epoch.name == "open"
+    assert reasons(recorder) == ["1 bad calls in a row"]
+
+
+@pytest.mark.parametrize(("factor", "needed"), [(1.0, 4), (0.5, 2), (0.1, 1)])
+async def test_a_hint_shortens_the_run_that_opens(
+    clock: FakeClock, factor: float, needed: int
+) -> None:
+    """Half of four failures are two; never fewer than one."""
+    breaker = make(clock, replace(PLAIN, consecutive_failures=4))
+    breaker.threshold_factor = factor
+    await fail(breaker, needed - 1)
+    assert breaker.epoch.name == "closed"
+    await fail(breaker)
+    assert breaker.epoch.name == "open"
+
+
+@pytest.mark.parametrize(("factor", "needed"), [(1.0, 4), (0.5, 2)])
+def test_exactly_the_share_of_slow_calls_opens(
+    clock: FakeClock, recorder: Recorder, factor: float, needed: int
+) -> None:
+    """Four slow calls of five open at a rate of 0.8 and three do not; a hint halves them."""
+    for slow in (needed - 1, needed):
+        options = BreakerOptions(window_size=10, minimum_calls=5, slow_seconds=1.0, slow_rate=0.8)
+        breaker = make(clock, options, recorder)
+        breaker.threshold_factor = factor
+        now = clock.monotonic()
+        for number in range(5):
+            breaker.succeed(breaker.admit(now), 1.0 if number < slow else 0.999, now)
+        assert breaker.epoch.name == ("open" if slow == needed else "closed")
+    assert reasons(recorder) == [f"{needed} of 5 calls were slow"]
+
+
+async def test_exactly_the_share_of_failures_opens(clock: FakeClock, recorder: Recorder) -> None:
+    """Five failures of ten open at a rate of a half, and the event says so."""
+    breaker = make(clock, BreakerOptions(window_size=10, minimum_calls=10), recorder)
+    for _ in range(5):
+        await breaker.call_async(good)
+    await fail(breaker, 5)
+    assert reasons(recorder) == ["5 of 10 calls failed"]
+
+
+def test_on_the_ramp_each_call_pays_its_share(clock: FakeClock) -> None:
+    """A quarter passes at the start: every fourth call, beside as many as there were probes."""
+    options = BreakerOptions(ramp_seconds=10.0, ramp_start=0.25, probes=1, break_jitter=0.0)
+    breaker = make(clock, options)
+    recovered(clock, breaker)
+
+    def admitted() -> bool:
+        try:
+            breaker.admit(clock.monotonic())
+        except CircuitOpen as rejection:
+            assert rejection.retry_after == pytest.approx(left)
+            assert rejection.detail == "ramping"
+            return False
+        return True
+
+    left = 10.0
+    assert [admitted() for _ in range(8)] == [True, False, False, True, False, False, False, True]
+    clock.jump(9.5)
+    left = 0.5
+    assert 90 <= sum(admitted() for _ in range(100)) < 100
+
+
+def test_the_ramp_is_over_at_its_end(clock: FakeClock) -> None:
+    """From then on every call passes, and nothing of it is left to remember."""
+    breaker = make(clock, BreakerOptions(ramp_seconds=10.0, ramp_start=0.01, probes=1))
+    recovered(clock, breaker)
+    clock.jump(10.0)
+    assert not breaker.idle
+    epochs = [breaker.admit(clock.monotonic()) for _ in range(10)]
+    for epoch in epochs:
+        breaker.succeed(epoch, 0.0, clock.monotonic())
+    assert _idle(breaker)
+
+
+async def test_a_cancelled_probe_makes_room_for_exactly_one(clock: FakeClock) -> None:
+    """One permit of three comes back, so one more call probes, and the next is turned away."""
+    breaker = make(clock)
+    await half_open(breaker, clock)
+    wave = [asyncio.create_task(breaker.call_async(clock.sleep, 0.5)) for _ in range(3)]
+    await settle()
+    wave[0].cancel()
+    await asyncio.gather(wave[0], return_exceptions=True)
+    wave.append(asyncio.create_task(breaker.call_async(clock.sleep, 0.5)))
+    await settle()
+    with pytest.raises(CircuitOpen) as caught:
+        await breaker.call_async(good)
+    assert caught.value.detail == "half-open"
+    assert caught.value.retry_after == breaker.options.slow_seconds
+    await clock.advance(0.5)
+    assert breaker.epoch.name == "closed"
+
+
+async def test_each_end_of_a_trial_says_its_reason(clock: FakeClock, recorder: Recorder) -> None:
+    """A probe failed, was slow, or none came back: three reasons, and the caller's own rejection."""
+    breaker = make(clock, replace(PLAIN, probes=1), recorder)
+    await half_open(breaker, clock)
+    await fail(breaker)
+    clock.jump(breaker.retry_after(clock.monotonic()) or 0.0)
+    now = clock.monotonic()
+    breaker.succeed(breaker.admit(now), 1.0, now)
+    clock.jump(breaker.retry_after(clock.monotonic()) or 0.0)
+    breaker.admit(clock.monotonic())
+    clock.jump(29.999)
+    with pytest.raises(CircuitOpen, match="half-open"):
+        breaker.admit(clock.monotonic())
+    clock.jump(0.001)
+    with pytest.raises(CircuitOpen) as caught:
+        breaker.admit(clock.monotonic())
+    assert reasons(recorder) == [
+        "opened by hand",
+        "a probe failed",
+        "a probe was slow",
+        "the probes did not come back",
+    ]
+    assert caught.value.detail == "open"
+    assert caught.value.retry_after == breaker.retry_after(clock.monotonic()) == 60.0
+
+
+def test_pybreakers_listeners_hear_each_change_once(clock: FakeClock) -> None:
+    """With the states before and after, each of which knows its breaker."""
+    heard: list[tuple[str, str]] = []
+
+    class Listener(pybreaker.CircuitBreakerListener):
+        def state_change(self, cb: CircuitBreaker, old_state: Any, new_state: Any) -> None:
+            assert old_state._breaker is new_state._breaker is cb is breaker
+            heard.append((old_state.name, new_state.name))
+
+    breaker = make(clock)
+    breaker.add_listener(Listener())
+    breaker.open()
+    breaker.half_open()
+    breaker.close()
+    assert heard == [("closed", "open"), ("open", "half-open"), ("half-open", "closed")]
+
+
+def test_a_cancelled_call_is_slow_from_exactly_the_configured_time_on(clock: FakeClock) -> None:
+    """A moment earlier it says nothing."""
+    breaker = make(clock, BreakerOptions(slow_seconds=1.0))
+    now = clock.monotonic()
+    for seconds, slow in ((0.999, 0), (1.0, 1)):
+        breaker.fail(breaker.admit(now), asyncio.CancelledError(), seconds, now)
+        assert breaker.state.window.slow == slow
+
+
+async def test_a_definite_answer_counts_at_its_own_time(clock: FakeClock) -> None:
+    """In a window of time as well: it is a good call of now."""
+    breaker = make(clock, BreakerOptions(window="time", window_seconds=10.0, minimum_calls=2))
+    await fail(breaker)
+    clock.jump(60.0)
+    with pytest.raises(Answer):
+        await breaker.call_async(ScriptedCall[str]([Answer("not found")]))
+    assert breaker.epoch.name == "closed"
+    assert breaker.fail_counter == 0
+
+
+def test_a_state_that_does_not_exist_is_refused(clock: FakeClock) -> None:
+    """pybreaker's setter takes any text; a misspelling must not pass for a state."""
+    breaker = make(clock)
+    with pytest.raises(ValueError, match="unknown state 'ajar': use closed, open or half-open"):
+        breaker.state = "ajar"
+
+
+def test_the_time_until_the_first_probe_is_exact(clock: FakeClock) -> None:
+    """It runs down to zero and not below, and a closed breaker has none."""
+    breaker = make(clock)
+    assert breaker.retry_after(clock.monotonic()) is None
+    breaker.open()
+    for left in (10.0, 0.25, 0.0, 0.0):
+        clock.jump(breaker.open_until - left - clock.monotonic() if left else 1.0)
+        assert breaker.retry_after(clock.monotonic()) == pytest.approx(left)
+
+
+async def test_a_smaller_window_forgets_and_an_unchanged_one_does_not(clock: FakeClock) -> None:
+    """Only a change of the window's shape touches what it holds."""
+    count = BreakerOptions(window_size=50, minimum_calls=50)
+    breaker = make(clock, count)
+    await fail(breaker, 30)
+    breaker.reconfigure(replace(count, window_size=10, minimum_calls=10, failure_rate=1.0))
+    assert breaker.fail_counter == 10
+    timed = BreakerOptions(window="time", minimum_calls=50)
+    breaker = make(clock, timed)
+    await fail(breaker, 30)
+    breaker.reconfigure(replace(timed, slow_rate=0.5))
+    assert breaker.fail_counter == 30
+    breaker.reconfigure(replace(timed, window_buckets=5))
+    assert breaker.fail_counter == 0
+
+
+def test_breaks_that_grow_slowly_grow_to_their_maximum(clock: FakeClock) -> None:
+    """However small the growth and however many the breaks: nothing stops it short, or overflows."""
+    breaker = make(clock, BreakerOptions(break_growth=1.01, break_jitter=0.0))
+    lengths = []
+    for _ in range(2_000):
+        breaker.open()
+        lengths.append(breaker.retry_after(clock.monotonic()) or 0.0)
+    assert lengths[100] == pytest.approx(5.0 * 1.01**100)
+    assert lengths[-1] == 60.0
