@@ -889,7 +889,7 @@ def test_pybreakers_listeners_hear_each_change_once(clock: FakeClock) -> None:
     heard: list[tuple[str, str]] = []
 
     class Listener(pybreaker.CircuitBreakerListener):
-        def state_change(self, cb: CircuitBreaker, old_state: Any, new_state: Any) -> None:
+        def state_change(self, cb: object, old_state: Any, new_state: Any) -> None:
             assert old_state._breaker is new_state._breaker is cb is breaker
             heard.append((old_state.name, new_state.name))
 

@@ -1,6 +1,7 @@
 """Single flight: one call for all who ask the same, and nobody bound to another's fate."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -26,7 +27,7 @@ async def test_equal_calls_at_the_same_time_are_one(clock: FakeClock, recorder: 
     await clock.advance(0.1)
     assert await asyncio.gather(*callers) == ["ana"] * 50
     assert call.calls == 1
-    assert len(recorder.of(FlightJoined)) == 49
+    assert recorder.of(FlightJoined) == [FlightJoined("users")] * 49
     assert len(flight) == 0
     later = asyncio.create_task(flight.call("ana", call))
     await clock.advance(0.1)
@@ -124,6 +125,10 @@ async def test_what_befalls_the_leader_alone_is_no_answer_for_others(
 
 async def test_an_error_that_nobody_waits_for_any_more_is_nobodys_bug(clock: FakeClock) -> None:
     """When all followers have left, the leader's error is not reported as never looked at."""
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: reported.append(context["message"])
+    )
     flight = make(clock)
     call = ScriptedCall[str]([ConnectionError("down")], clock=clock, takes=1.0)
     leader = asyncio.create_task(flight.call("ana", call))
@@ -134,6 +139,26 @@ async def test_an_error_that_nobody_waits_for_any_more_is_nobodys_bug(clock: Fak
     await clock.advance(1.0)
     with pytest.raises(ConnectionError):
         await leader
+    gc.collect()
+    await settle()
+    assert reported == []
+
+
+async def test_followers_that_left_are_forgotten(clock: FakeClock) -> None:
+    """However many come and go while the leader is under way, nothing of them is held."""
+    flight = make(clock)
+    leader = asyncio.create_task(flight.call("ana", lambda: clock.sleep(60)))
+    await settle()
+    for _ in range(20):
+        follower = asyncio.create_task(flight.call("ana", lambda: clock.sleep(60)))
+        await settle()
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+    landed = flight._flights["ana"].landed
+    assert landed is not None
+    assert len(landed._callbacks) == 1
+    await clock.advance(60)
+    await leader
 
 
 def test_a_flight_without_followers_leaves_no_garbage(clock: FakeClock) -> None:
@@ -192,6 +217,7 @@ async def test_a_followers_earlier_deadline_holds_although_it_may_take_longer(
     patient = asyncio.create_task(flight.call("ana", lambda: clock.sleep(30), seconds=5.0))
     await clock.advance(1.0)
     assert isinstance(hurried.exception(), DeadlineExceeded)
+    assert str(hurried.exception()) == "users: the deadline passed behind an equal call"
     assert not patient.done()
     await clock.advance(4.0)
     assert isinstance(patient.exception(), DeadlineExceeded)
