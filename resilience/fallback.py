@@ -95,7 +95,8 @@ async def may_read(authorise: Authorise, clock: Clock) -> bool:
     try:
         if DEADLINE.get() is None:
             return await authorise()
-        return await AttemptTimeout("authorisation", _FOREVER, clock=clock).call(authorise)
+        # Nameless: nobody sees its error.
+        return await AttemptTimeout("", _FOREVER, clock=clock).call(authorise)
     except Exception:  # noqa: BLE001 - who cannot be authorised may not read
         return False
 
@@ -295,7 +296,7 @@ class CachedFallback:
         if name not in self._renewals and len(self._renewals) < self.options.revalidations:
             renewal = asyncio.get_running_loop().create_task(self._renew(name, ask, codec))
             self._renewals[name] = renewal
-            renewal.add_done_callback(lambda _: self._renewals.pop(name, None))
+            renewal.add_done_callback(lambda _: self._renewals.pop(name))
         return self._served(found, Freshness.REVALIDATING)
 
     async def _renew(self, name: str, ask: Callable[[], Awaitable[T]], codec: Codec[T]) -> None:

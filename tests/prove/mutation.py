@@ -112,7 +112,7 @@ TARGETS = (
     _policy("shedding"),
     _policy("rate_limit"),
     _policy("hedge"),
-    _target("latency", "test_hedge", own=False),
+    _target("latency"),
     _target("verdict"),
 )
 
