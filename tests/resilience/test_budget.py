@@ -160,4 +160,5 @@ class BudgetMachine(RuleBasedStateMachine):
         assert 0.0 <= self.budget.tokens <= self.options.burst
 
 
-TestBudgetMachine = BudgetMachine.TestCase
+# Hundreds of runs: they take their time on a busy machine.
+TestBudgetMachine = pytest.mark.timeout(120)(BudgetMachine.TestCase)
