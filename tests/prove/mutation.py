@@ -79,15 +79,15 @@ class Target:
         """The files that decide the outcome: a change in one makes the result stale."""
         tests = (f"{TESTS}/{name}.py" for name in ("conftest", *self.tests))
         library = (f"{LIBRARY}/{name}.py" for name in imported_by(self.module, *OF_EVERY_TEST))
-        return (*library, *tests, "tests/prove/mutation.py")
+        return (*library, *tests)
 
 
 OF_EVERY_TEST = ("testing", "events")
 """What the tests use besides the module that they are about."""
 
 
-def _target(module: str, *more: str, own: bool = True) -> Target:
-    return Target(module, (*([f"test_{module}"] if own else []), *more))
+def _target(module: str, *more: str) -> Target:
+    return Target(module, (f"test_{module}", *more))
 
 
 def _policy(module: str, *more: str) -> Target:
@@ -96,8 +96,8 @@ def _policy(module: str, *more: str) -> Target:
 
 
 TARGETS = (
-    _policy("breaker", "test_machines"),
-    _target("breaker_states", "test_breaker", "test_machines", own=False),
+    _policy("breaker", "test_breaker_states", "test_machines"),
+    _target("breaker_states", "test_breaker", "test_machines"),
     _target("window"),
     _policy("budget"),
     _policy("bulkhead", "test_machines"),
@@ -193,7 +193,7 @@ def prepared(target: Target) -> Path:
     """A copy of the library and the tests of one module; the one of last time if nothing changed."""
     place = WORK / target.module
     stamp = place / "stamp"
-    now = "\n".join(content_hash(ROOT / source) for source in target.sources)
+    now = "\n".join((SETTINGS, *(content_hash(ROOT / source) for source in target.sources)))
     if stamp.exists() and stamp.read_text() == now:
         return place
     shutil.rmtree(place, ignore_errors=True)
