@@ -35,7 +35,7 @@ SETTINGS = '''
 [tool.pytest.ini_options]
 pythonpath = ["."]
 addopts = """-q --import-mode=importlib --strict-markers -p no:cacheprovider -p no:schemathesis
-    --hypothesis-profile=ci"""
+    --tb=no --assert=plain --hypothesis-profile=mutation"""
 asyncio_mode = "auto"
 asyncio_default_fixture_loop_scope = "function"
 # Mutants that hang are stopped here: no test of these takes more than a second on a quiet machine.
@@ -53,6 +53,15 @@ use_git_change_detection = false
 timeout_constant = 2.0
 timeout_multiplier = 5.0
 '''
+
+HYPOTHESIS = """
+from hypothesis import Phase, settings
+
+# The same examples for every mutant; the first one that fails is enough, however large.
+settings.register_profile(
+    "mutation", derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate]
+)
+"""
 
 KILLED = {"killed", "timeout", "suspicious", "segfault"}
 """mutmut's words for a mutant that was seen. `suspicious`: the tests crashed."""
@@ -193,7 +202,9 @@ def prepared(target: Target) -> Path:
     """A copy of the library and the tests of one module; the one of last time if nothing changed."""
     place = WORK / target.module
     stamp = place / "stamp"
-    now = "\n".join((SETTINGS, *(content_hash(ROOT / source) for source in target.sources)))
+    now = "\n".join(
+        (SETTINGS, HYPOTHESIS, *(content_hash(ROOT / source) for source in target.sources))
+    )
     if stamp.exists() and stamp.read_text() == now:
         return place
     shutil.rmtree(place, ignore_errors=True)
@@ -204,6 +215,7 @@ def prepared(target: Target) -> Path:
     tests = ", ".join(f'"{TESTS}/{name}.py"' for name in target.tests)
     settings = SETTINGS.replace("{module}", target.module).replace("{tests}", tests)
     (place / "pyproject.toml").write_text(settings)
+    (place / "tests" / "conftest.py").write_text(HYPOTHESIS)
     stamp.write_text(now)
     return place
 
