@@ -830,3 +830,17 @@ def test_breaks_that_grow_slowly_grow_to_their_maximum(clock: FakeClock) -> None
         lengths.append(breaker.retry_after(clock.monotonic()) or 0.0)
     assert lengths[100] == pytest.approx(5.0 * 1.01**100)
     assert lengths[-1] == 60.0
+
+
+async def test_the_first_break_may_be_shorter_than_a_second(clock: FakeClock) -> None:
+    """The first one, and the first one after a stable time, are exactly as configured."""
+    options = BreakerOptions(
+        break_seconds=0.25, break_jitter=0.0, probes=1, ramp_seconds=0.0, window="consecutive"
+    )
+    breaker = make(clock, options)
+    for _ in range(2):
+        breaker.trip("trouble")
+        assert breaker.retry_after(clock.monotonic()) == pytest.approx(0.25)
+        clock.jump(0.25)
+        await breaker.call_async(good)
+        clock.jump(0.25)
