@@ -83,17 +83,17 @@ def test_a_requests_deadline_that_is_no_later_is_used_as_it_is(clock: FakeClock)
 
 
 @pytest.mark.parametrize(
-    ("left", "told"), [(0.25, "250 ms"), (0.0, "0 ms"), (-1.0, "0 ms"), (0.125, "125 ms")]
+    ("left", "told"), [(0.75, "750 ms"), (0.0, "0 ms"), (-1.0, "0 ms"), (0.125, "125 ms")]
 )
 def test_what_is_left_is_told_in_whole_milliseconds(
     clock: FakeClock, left: float, told: str
 ) -> None:
     """With exactly the minimum left no call begins, and the error says how little there was."""
-    options = DeadlineOptions(seconds=2.0, minimum_seconds=0.25)
+    options = DeadlineOptions(seconds=2.0, minimum_seconds=0.75)
     policy = CallDeadline("users", options, clock=clock)
     with pytest.raises(DeadlineExceeded, match=f"^users: {told} are left, too little for a call$"):
         policy.enter(clock.monotonic(), Deadline.after(left, clock))
-    assert policy.enter(clock.monotonic(), Deadline.after(0.251, clock))
+    assert policy.enter(clock.monotonic(), Deadline.after(0.751, clock))
 
 
 async def test_a_call_that_was_ended_says_whose_it_was(clock: FakeClock) -> None:
