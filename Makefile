@@ -8,7 +8,7 @@ help:
 	@echo "make run     bring the platform up on this machine (gateway on port 8000); UP='--fresh' passes options"
 	@echo "make test    the test suite, on real PostgreSQL, Valkey and RabbitMQ"
 	@echo "make check   format, lint, types, import rules, generated files, stale proofs"
-	@echo "make prove   the long tier: kill matrix and mutants; resumable; writes docs/proofs/"
+	@echo "make prove   the long tier: kill matrix, mutants and mutations; resumable; writes docs/proofs/"
 	@echo "make bench   performance, as ratios within one run"
 
 run:
