@@ -57,7 +57,7 @@ BREAKER: Sequence[Mutant] = (
         "outcomes of an earlier epoch are dropped",
         "        if epoch is not self._state:\n            self._drop(epoch, failed=fault",
         "        if False:\n            self._drop(epoch, failed=fault",
-        ("test_machines.py", "BreakerMachine"),
+        ("test_breaker.py", "stale_failure"),
     ),
     Mutant(
         "fence-lets-successes-by",
