@@ -8,18 +8,19 @@ help:
 	@echo "make run     bring the platform up on this machine (gateway on port 8000); UP='--fresh' passes options"
 	@echo "make test    the test suite, on real PostgreSQL, Valkey and RabbitMQ"
 	@echo "make check   format, lint, types, import rules, generated files, stale proofs"
-	@echo "make prove   the long tier: kill matrix and mutants; resumable; writes docs/proofs/"
+	@echo "make prove   the long tier: kill matrix, mutants and mutations; resumable; writes docs/proofs/"
 	@echo "make bench   performance, as ratios within one run"
-	@echo "make outages takes parts of a platform down in turn; writes what clients see to docs/resilience.md"
+	@echo "make outages parts of a platform are down in turn; what clients see goes to docs/resilience.md"
 
 run:
 	@scripts/setup run
 	@exec $(PY) -m baluarte up $(UP)
 
+# Two processes, because most tests wait (tests/sharing.py); ARGS="-n0 …" takes one, to debug.
 test:
 	@scripts/setup dev
 	@scripts/servers
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check:
 	@scripts/setup dev

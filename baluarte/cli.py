@@ -105,11 +105,9 @@ def status(state_dir: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    from rich.console import Console
+    from baluarte.supervisor.screen import show_state
 
-    from baluarte.supervisor.screen import state_table
-
-    Console(highlight=False, soft_wrap=True).print(state_table(state))
+    show_state(state)
 
 
 @main.command()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -10,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from baluarte import demo_data, migrate
+from baluarte.embedded.identity import has_a_name
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import end_orphans
-from baluarte.errors import BaluarteError
+from baluarte.errors import BaluarteError, Problem
 from baluarte.supervisor import occupancy
 from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
 from baluarte.supervisor.faults import Desk
@@ -46,9 +48,8 @@ class Up:
         request = StopRequest()
         with occupancy.occupied(self.options.state), asking(request):
             self._end_leftovers()
-            plan = make_plan(self.options, self.environ)
-            if problems := await asyncio.to_thread(rehearse, plan):
-                raise BaluarteError(*problems)
+            checks = (rehearse, lambda plan: first_start_problems(plan, fresh=fresh))
+            plan = await asyncio.to_thread(make_plan, self.options, self.environ, checks=checks)
             if fresh:  # only now: a mistake in the settings must not cost the data
                 occupancy.empty(plan.state)
                 self.screen.show(f"starting over in {plan.state}")
@@ -58,6 +59,7 @@ class Up:
             gate = plan.state / DATABASES_READY
             gate.unlink(missing_ok=True)
             blueprint = await asyncio.to_thread(draw, plan, gate, self.modules)
+            self.screen.show(f"starting {', '.join(spec.name for spec in blueprint.specs)}")
             async with contextlib.AsyncExitStack() as stack:
 
                 async def bring_up() -> None:
@@ -140,6 +142,22 @@ class Up:
             )
         show()
         show("baluarte status shows the parts, baluarte logs what they say. Ctrl-C stops all.")
+
+
+def first_start_problems(plan: Plan, *, fresh: bool) -> list[Problem]:
+    """What stands in the way of a new data directory. Ended tries of initdb would say it less well."""
+    places = Places(plan.state)
+    there = (places.known_home("postgres") / "data").exists() and not fresh
+    if not plan.embeds_postgres or there or has_a_name(places.identity):
+        return []
+    uid = os.geteuid() if places.identity is None else places.identity.uid
+    return [
+        Problem(
+            "USER_WITHOUT_NAME",
+            f"user id {uid} is not in the user database, and PostgreSQL's initdb wants its name",
+            f"add it (useradd -u {uid} baluarte), run as another user, or set BALUARTE_DATABASE_URL",
+        )
+    ]
 
 
 def _make_keys(folder: Path) -> None:

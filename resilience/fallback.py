@@ -29,7 +29,8 @@ from resilience.deadline import Deadline
 from resilience.events import SILENT, CopyServed, Emitter, FallbackFailed, TierFailed
 from resilience.options import Rule, require
 from resilience.shared_tier import SharedTier
-from resilience.verdict import Classifier, Fault, classify
+from resilience.timeout import AttemptTimeout, TimeoutOptions
+from resilience.verdict import Classifier, Fault, careful, classify
 
 __all__ = ["CachedFallback", "FallbackOptions", "Freshness", "Served"]
 
@@ -43,6 +44,9 @@ AuthoriseCopy = Callable[[CopyKey, T], Awaitable[bool]]
 
 #: Look-ups of a batch in the shared tier at a time: a fraction of a usual connection pool.
 LOOKUPS = 8
+
+#: For a timer that only the deadline ends: no deadline is further away.
+_FOREVER = TimeoutOptions(3_600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,17 @@ class FallbackOptions:
         )
 
 
+async def may_read(authorise: Authorise, clock: Clock) -> bool:
+    """Whether the reader is authorised now. Not when that cannot be said before the deadline."""
+    try:
+        if DEADLINE.get() is None:
+            return await authorise()
+        # Nameless: nobody sees its error.
+        return await AttemptTimeout("", _FOREVER, clock=clock).call(authorise)
+    except Exception:  # noqa: BLE001 - who cannot be authorised may not read
+        return False
+
+
 class Freshness(enum.Enum):
     """How a value came about."""
 
@@ -142,7 +157,7 @@ class CachedFallback:
         self.options = options or FallbackOptions()
         self._clock = clock
         self._events = events
-        self._classify = classifier
+        self._classify = careful(classifier)
         self.local = LocalCopies(self.options.local_bytes)
         self.shared = (
             SharedTier(
@@ -202,7 +217,7 @@ class CachedFallback:
         soon = options.fresh_seconds + options.revalidate_seconds
         if soon > 0:
             copy = await self._find(name, codec, soon)
-            if copy is not None and await self._may_read(authorise):
+            if copy is not None and await may_read(authorise, self._clock):
                 return self._serve_early(name, copy, ask, codec)
         started = self._clock.monotonic()
         try:
@@ -290,7 +305,13 @@ class CachedFallback:
         started: float,
         lifetime: float | None = None,
     ) -> None:
-        data = codec.encode(value)
+        try:
+            data = codec.encode(value)
+        except Exception as error:  # noqa: BLE001 - codecs raise what they like
+            # The answer is good all the same; the old copy is outdated.
+            self._events.emit(TierFailed(self.source, "encode", error))
+            self._forget(name)
+            return
         if len(data) > self.options.copy_bytes:
             # The old copy goes as well: it is known to be outdated.
             self._forget(name)
@@ -335,12 +356,6 @@ class CachedFallback:
     def _too_old(self, copy: Copy | None, oldest: float) -> bool:
         return copy is None or self._clock.monotonic() - copy.born > oldest
 
-    async def _may_read(self, authorise: Authorise) -> bool:
-        try:
-            return await authorise()
-        except Exception:  # noqa: BLE001 - who cannot be authorised may not read
-            return False
-
     async def _stand_in(
         self, name: str, codec: Codec[T], error: Exception, authorise: Authorise
     ) -> Served[T] | None:
@@ -348,7 +363,7 @@ class CachedFallback:
             self._forget(name)
             return None
         found = await self._find(name, codec, self.options.stale_seconds)
-        allowed = found is not None and await self._may_read(authorise)
+        allowed = found is not None and await may_read(authorise, self._clock)
         if found is None or not allowed:
             reason = "absent" if found is None else "unauthorised"
             self._events.emit(FallbackFailed(self.source, reason, error))
@@ -383,7 +398,7 @@ class CachedFallback:
         reason = "absent"
         if found is not None:
             value = found.value
-            if await self._may_read(lambda: search.authorise(key, value)):
+            if await may_read(lambda: search.authorise(key, value), self._clock):
                 return self._served(found, Freshness.STALE, search.error)
             reason = "unauthorised"
         self._events.emit(FallbackFailed(self.source, reason, search.error))
@@ -397,7 +412,7 @@ class CachedFallback:
         if name not in self._renewals and len(self._renewals) < self.options.revalidations:
             renewal = asyncio.get_running_loop().create_task(self._renew(name, ask, codec))
             self._renewals[name] = renewal
-            renewal.add_done_callback(lambda _: self._renewals.pop(name, None))
+            renewal.add_done_callback(lambda _: self._renewals.pop(name))
         return self._served(found, Freshness.REVALIDATING)
 
     async def _renew(self, name: str, ask: Callable[[], Awaitable[T]], codec: Codec[T]) -> None:

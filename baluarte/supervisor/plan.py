@@ -3,7 +3,7 @@
 Everything that is wrong comes in one list, each with the way out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +57,8 @@ class Plan:
     chaos: bool
     passed_on: Mapping[str, str]
     """Settings of ours in the environment that every process gets as they are."""
+    told: frozenset[str]
+    """Names of all settings of ours in the environment."""
 
     @property
     def embeds_postgres(self) -> bool:
@@ -88,8 +90,14 @@ def make_plan(
     environ: Mapping[str, str],
     *,
     port_is_free: Callable[[int], bool] = ports.is_free,
+    checks: Sequence[Callable[[Plan], Sequence[Problem]]] = (),
 ) -> Plan:
-    """Check everything. Raises `BaluarteError` with all that is wrong."""
+    """Check everything. Raises `BaluarteError` with all that is wrong.
+
+    Args:
+        checks: further ones; each is given a plan in which defaults stand for what is wrong, so that
+            its problems are told in the same list.
+    """
     reader = settings.Reader(environ)
     environment = reader.get(
         "BALUARTE_ENVIRONMENT", parse=_environment, default=settings.Environment.DEVELOPMENT
@@ -115,11 +123,14 @@ def make_plan(
         demo=options.demo and environment is not settings.Environment.PRODUCTION,
         chaos=options.chaos,
         passed_on=_passed_on(environ),
+        told=frozenset(name for name in environ if name.startswith("BALUARTE_")),
     )
     problems += _chaos_problems(options, environment)
     problems += _port_problems(_used_ports(plan), port_is_free)
+    for check in checks:
+        problems += check(plan)
     if problems:
-        raise BaluarteError(*problems)
+        raise BaluarteError(*dict.fromkeys(problems))  # several may have read the same setting
     return plan
 
 

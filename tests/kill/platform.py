@@ -8,10 +8,12 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import asyncpg
 
 from baluarte import sandbox
 from baluarte.demo_data import PASSWORD, USERS
@@ -21,6 +23,7 @@ from baluarte.migrate import database_name, with_database
 from baluarte.sandbox import Sandbox
 from chaos.history.snapshot import Urls
 from tests.servers import Broker, reachable_directory, running_broker
+from tests.waiting import eventually
 
 STAFF = (next(user.email for user in USERS if user.key == "admin"), PASSWORD)
 
@@ -30,12 +33,14 @@ class Platform(Sandbox):
     """A running platform.
 
     Attributes:
-        databases: what the auditor reads.
+        databases: what the auditor reads, as the platform's own role; see `for_an_auditor`.
         broker: the RabbitMQ that the bus runs on, if it does.
     """
 
     databases: Urls
     broker: Broker | None = None
+    start_again: Callable[[], Awaitable["Platform"]]
+    """Starts the platform once more on the same state and ports, as its operator would."""
     killed: list[str] = field(default_factory=list)
 
     @property
@@ -43,25 +48,57 @@ class Platform(Sandbox):
         """Of the embedded PostgreSQL, as a role that may do everything."""
         return EmbeddedPostgres(Places(self.state), self.ports["postgres"]).url
 
+    async def for_an_auditor(self) -> Urls:
+        """The databases as the role that docs/proof-of-money.md asks for: it can read, and no more."""
+        connection = await asyncpg.connect(self.server_url)  # type: ignore[no-untyped-call]
+        try:
+            await connection.execute("DROP ROLE IF EXISTS auditor")
+            await connection.execute(
+                "CREATE ROLE auditor LOGIN PASSWORD 'auditor' IN ROLE pg_read_all_data"
+            )
+        finally:
+            await connection.close()
+        return _urls(f"postgresql://auditor:auditor@127.0.0.1:{self.ports['postgres']}/postgres")
+
     def database(self, service: str) -> str:
         """The name of a service's database."""
         return database_name(service)
 
     async def kill(self, part: str) -> None:
-        """SIGKILL for a part, as an out-of-memory killer would: no word, no clean-up."""
+        """SIGKILL for a part, as an out-of-memory killer would: no word, no clean-up.
+
+        Returns when the supervisor has noticed: until then it calls the part ready.
+        """
         if part == "rabbitmq":
             await self._kill_broker()
-        elif part == "postgres":
-            # The whole server: a surviving backend could otherwise write on for its dead postmaster.
-            pid = (await self.parts())["postgres"]["pid"]
-            family = [pid, *_children(pid)]
-            for member in family:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(member, signal.SIGKILL)
+        elif part == "supervisor":
+            await self._kill_supervisor()
         else:
-            pid = (await self.parts())[part]["pid"]
-            os.kill(pid, signal.SIGKILL)
+            await self._kill_child(part)
         self.killed.append(part)
+
+    async def _kill_child(self, part: str) -> None:
+        async def pid_now() -> int | None:
+            pid: int | None = (await self.parts())[part]["pid"]
+            return pid
+
+        pid = await eventually(pid_now, why=f"{part} runs")
+        assert pid is not None
+        # A surviving backend of PostgreSQL could otherwise write on for its dead postmaster.
+        for member in [pid, *(_children(pid) if part == "postgres" else [])]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+
+        async def noticed() -> bool:
+            return await pid_now() != pid
+
+        await eventually(noticed, why=f"the end of {part} is noticed")
+
+    async def _kill_supervisor(self) -> None:
+        """Everything dies with it, and only its operator can start it again."""
+        self.process.kill()
+        await self.process.wait()
+        self.process = (await self.start_again()).process
 
     async def _kill_broker(self) -> None:
         assert self.broker is not None
@@ -125,13 +162,18 @@ async def start_platform(
     state = folder / "state"
     arguments = ("-m", "tests.kill.up", str(state), json.dumps(dict(modules or {})))
     running = await sandbox.start(arguments, state, ports, told)
+
+    def start_again() -> Awaitable[Platform]:
+        return start_platform(folder, ports, broker=broker, modules=modules, environ=environ)
+
     return Platform(
         state=state,
         ports=ports,
         process=running.process,
         output=running.output,
-        databases=_urls(state, ports),
+        databases=_urls(EmbeddedPostgres(Places(state), ports["postgres"]).url),
         broker=broker,
+        start_again=start_again,
     )
 
 
@@ -140,8 +182,7 @@ async def stop_platform(running: Platform) -> None:
     await sandbox.stop(running)
 
 
-def _urls(state: Path, ports: Mapping[str, int]) -> Urls:
-    server = EmbeddedPostgres(Places(state), ports["postgres"]).url
+def _urls(server: str) -> Urls:
     return Urls(
         **{
             name: with_database(server, database_name(name))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import resilience
+from chassis import codes
 from resilience import events, shedding
 from resilience.policy_file import POLICIES, InvalidPolicyFileError, parse_policies
 
@@ -54,6 +55,7 @@ def test_every_error_event_and_policy_is_on_the_page() -> None:
     for policy in POLICIES:
         assert policy.replace("_", " ").split()[0].lower() in PAGE.lower()
     known = {*resilience.__all__, *events.__all__, "PolicySet", "FakeClock", "ScriptedCall"}
+    known |= {code.name for code in codes.all_codes()}
     named = {name for name in re.findall(r"`([A-Z][A-Za-z]+)\b", PAGE) if name not in known}
     assert named <= {"TimeoutError"}
 
