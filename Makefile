@@ -20,7 +20,7 @@ run:
 test:
 	@scripts/setup dev
 	@scripts/servers
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check:
 	@scripts/setup dev

@@ -7,10 +7,10 @@ servers of its own (PostgreSQL, Valkey, RabbitMQ), so that nothing else is share
 Most tests wait for servers, not for the processor: two processes take little more than half the time.
 """
 
-from pathlib import Path
 from typing import Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # What takes longest starts first, so that no process is left with it at the end.
 LONGEST: Final = ("tests/system", "tests/kill/")
@@ -30,11 +30,22 @@ def place(group: str) -> int:
     return next((n for n, start in enumerate(LONGEST) if group.startswith(start)), len(LONGEST))
 
 
-def arrange(items: list[pytest.Item], root: Path) -> None:
-    """Mark every test with its group for pytest-xdist, and put the longest groups first."""
-    places: dict[str, int] = {}
-    for item in items:
-        group = group_of(item.path.relative_to(root).as_posix(), item.name)
-        item.add_marker(pytest.mark.xdist_group(group))
-        places[item.nodeid] = place(group)
-    items.sort(key=lambda item: places[item.nodeid])
+def arrange(items: list[pytest.Item]) -> None:
+    """Put the longest groups first."""
+    items.sort(key=lambda item: place(group_of_id(item.nodeid)))
+
+
+def group_of_id(nodeid: str) -> str:
+    """The group of the test with pytest's id `nodeid`."""
+    path, _, name = nodeid.partition("::")
+    return group_of(path, name)
+
+
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands whole groups to the processes of the run, in the order of the tests.
+
+    pytest-xdist 3.8 has groups by a mark, which pytest 9.2 no longer lets it write into a test's id.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of_id(nodeid)

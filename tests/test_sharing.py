@@ -1,5 +1,9 @@
 """How the tests are shared out among processes."""
 
+import os
+
+import pytest
+
 from tests.sharing import LONGEST, group_of, place
 
 
@@ -17,3 +21,14 @@ def test_the_longest_groups_start_first() -> None:
     """The platforms come before what takes seconds."""
     quick = place("tests/chassis/test_outbox.py")
     assert all(place(group) < quick for group in LONGEST)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_process_takes_whole_groups(
+    number: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """All tests of this file run in one process, whatever the number of processes."""
+    told = tmp_path_factory.getbasetemp().parent / "sharing-seen-by"
+    if number == 0:
+        told.write_text(str(os.getpid()))
+    assert told.read_text() == str(os.getpid())
