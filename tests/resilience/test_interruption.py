@@ -8,13 +8,18 @@ from resilience.interruption import Interruption, running_task
 from resilience.testing import settle
 
 
+async def forever() -> None:
+    """Wait for what never comes."""
+    await asyncio.get_running_loop().create_future()
+
+
 async def test_a_call_that_it_ended_is_its_own_doing() -> None:
     """It sees the cancellation, says so once, and leaves none behind."""
     task = running_task()
     interruption = Interruption(task)
     asyncio.get_running_loop().call_soon(interruption.fire)
     with pytest.raises(asyncio.CancelledError) as caught:
-        await asyncio.sleep(60)
+        await forever()
     assert interruption.fired
     assert interruption.settled(caught.value)
     assert task.cancelling() == 0
@@ -35,7 +40,7 @@ async def test_it_fires_once_and_not_after_the_end() -> None:
     asyncio.get_running_loop().call_soon(twice.fire)
     asyncio.get_running_loop().call_soon(twice.fire)
     with pytest.raises(asyncio.CancelledError) as caught:
-        await asyncio.sleep(60)
+        await forever()
     assert task.cancelling() == 1
     assert twice.settled(caught.value)
 
@@ -48,7 +53,7 @@ async def test_a_cancellation_from_outside_wins() -> None:
         interruption = Interruption(running_task())
         asyncio.get_running_loop().call_soon(interruption.fire)
         try:
-            await asyncio.sleep(60)
+            await forever()
         except asyncio.CancelledError as error:
             outcome.append(interruption.settled(error))
             raise
@@ -67,7 +72,7 @@ async def test_a_call_that_answered_or_failed_all_the_same_was_not_ended_by_it()
         interruption = Interruption(running_task())
         asyncio.get_running_loop().call_soon(interruption.fire)
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.sleep(60)
+            await forever()
         assert not interruption.settled(error)
         assert running_task().cancelling() == 0
 
