@@ -11,8 +11,8 @@ from baluarte.sandbox import Sandbox, until
 from scripts.outages.customer import Customer, new_key
 from scripts.outages.observations import Observation, Outage, Phase
 
-PARTS = ("users", "ledger", "transactions", "valkey", "postgres")
-"""Which are held down, in this order."""
+PARTS = ("users", "ledger", "transactions", "postgres", "valkey")
+"""Which are held down, in this order: Valkey last, since it forgets what other outages live on."""
 
 LEASE_SECONDS = 120.0
 """Ends an outage whose observer has died; observing takes seconds."""

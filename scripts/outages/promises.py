@@ -150,6 +150,14 @@ def _status(seen: Observation) -> str | None:
     return seen.data["status"] if seen.data else None
 
 
+def _profile_is_stale(outage: Outage) -> Iterator[str]:
+    profile = outage.during["overview"].data
+    if not profile or not profile["name"]:
+        yield "there is no profile"
+    elif profile["freshness"]["state"] != "STALE":
+        yield "the profile is not marked"
+
+
 def _balance_is_stale(outage: Outage) -> Iterator[str]:
     account = (outage.during["overview"].data or {}).get("account")
     if not account:
@@ -212,6 +220,7 @@ PROMISES = (
     Promise(
         "the statement is live, with names marked as stale", _statement_has_marked_names, ("users",)
     ),
+    Promise("the profile is a copy", _profile_is_stale, ("users",)),
     Promise("who is signed in stays so", _stays_signed_in, ("users", "postgres")),
     Promise("transfers are carried out", _transfer("COMPLETED"), ("users", "valkey")),
     Promise(

@@ -54,6 +54,7 @@ ONCE = "money moves once per key, and the balance tells of it"
 NOT_ACCEPTED = "what was refused was not accepted"
 WELL = "all is fresh before and after"
 NAMES = "the statement is live, with names marked as stale"
+PROFILE = "the profile is a copy"
 SIGNED_IN = "who is signed in stays so"
 CARRIED_OUT = "transfers are carried out"
 NO_SESSION = "signing in and renewing get a coded refusal"
@@ -84,6 +85,8 @@ LIES = [
     Lie("users", "during", statement(), NAMES),
     Lie("users", "during", statement(page=STALE, names=STALE), NAMES),
     Lie("users", "during", NAMELESS, NAMES),
+    Lie("users", "during", refused("overview"), PROFILE),
+    Lie("users", "during", overview(), PROFILE),
     Lie("users", "during", refused("overview", "UNAUTHENTICATED"), SIGNED_IN),
     Lie("postgres", "after", refused("refresh", "INVALID_REFRESH_TOKEN"), SIGNED_IN),
     Lie("users", "during", moved("transfer", "PENDING"), CARRIED_OUT),
