@@ -124,7 +124,7 @@ TARGETS = (
     _target("window"),
     _policy("budget"),
     _policy("bulkhead", "test_machines"),
-    _policy("fallback"),
+    _policy("fallback", "test_fallback_batches"),
     _target("copies"),
     _policy("retry"),
     _policy("call_deadline"),
