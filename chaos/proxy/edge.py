@@ -132,8 +132,8 @@ class Edge:
 
     def close(self) -> None:
         """Be gone: no listener, connection, timer or task is left."""
-        self.clear()
         self.stop()
+        self.clear()
 
     def dose(self, name: str) -> Dose:
         """Return the toxic of that name.

@@ -2,6 +2,7 @@
 
 from tests.kill.campaign import Plan, campaign
 from tests.mutants.catalogue import MUTANTS, Mutant, hunt
+from tests.prove import proxy
 from tests.prove.ledger_of_proofs import Figures, Proof
 
 OPERATIONS = 1_000
@@ -45,4 +46,5 @@ PROOFS: tuple[Proof, ...] = (
     *(_kill(victim, rabbitmq=False) for victim in PROCESSES),
     *(_kill(victim, rabbitmq=True) for victim in (*PROCESSES, "rabbitmq")),
     *(_mutant(mutant) for mutant in MUTANTS),
+    *proxy.PROOFS,
 )
