@@ -2,10 +2,10 @@
 
     .venv/bin/python -m benchmarks.proxy [--rounds N]
 
-Three processes: this client (blocking sockets), the upstream, and `python -m chaos.proxy` as its users run it. Rounds
-alternate between the paths, so that a busy moment of the machine hits all alike. Latency is the median of small
-requests that are answered with the same bytes; throughput is the best round of reading one long answer. "A toxic
-that does nothing" is latency 0: the price of going through the toxics at all.
+Three processes: this client (blocking sockets), the upstream, and `python -m chaos.proxy` as its users run
+it. Rounds alternate between the paths, so that a busy moment of the machine hits all alike. Latency is the
+median of small requests that are answered with the same bytes; throughput is the best round of reading one
+long answer. "A toxic that does nothing" is latency 0: the price of going through the toxics at all.
 """
 
 import argparse
@@ -25,7 +25,7 @@ REQUESTS = 500
 LONG = 64 * 1024 * 1024
 SIZE = struct.Struct("!Q")
 LATENCY_GOAL, THROUGHPUT_GOAL = 4.0, 0.25
-"""Ratios to the direct connection, whose far end does nothing at all: two more hops are two round trips more."""
+"""Ratios to the direct connection, whose far end does nothing at all: two more hops, two more round trips."""
 
 
 class Upstream(asyncio.Protocol):

@@ -75,8 +75,21 @@ async def a_client_that_talks_first() -> None:
         client.setblocking(False)
         began = loop.time()
         await loop.sock_sendall(client, b"hello")
+        client.shutdown(socket.SHUT_WR)
         assert await asyncio.wait_for(loop.sock_recv(client, 100), 5) == b"hello"
+        assert await asyncio.wait_for(loop.sock_recv(client, 100), 5) == b""
         assert loop.time() - began >= 0.015
+        client.close()
+
+
+async def a_client_that_only_ends() -> None:
+    async with upstream() as server, edge_to(server.address) as edge:
+        loop = asyncio.get_running_loop()
+        client = socket.create_connection(("127.0.0.1", int(edge.listen.split(":")[1])))
+        client.setblocking(False)
+        client.shutdown(socket.SHUT_WR)
+        assert await asyncio.wait_for(loop.sock_recv(client, 100), 5) == b""
+        assert server.seen == 1
         client.close()
 
 
@@ -106,6 +119,7 @@ SCENES = [
     half_closing,
     slices_stay_slices,
     a_client_that_talks_first,
+    a_client_that_only_ends,
     a_reset_on_both_sides,
 ]
 

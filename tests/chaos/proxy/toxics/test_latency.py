@@ -61,6 +61,8 @@ def test_jitter_never_overtakes_within_a_burst() -> None:
 
     assert line.data == bytes(range(200))
     assert line.times == sorted(line.times)
+    handed_on = [piece.at for piece in line.out]
+    assert handed_on == sorted(handed_on), "the next toxic counts from when it really came"
 
 
 def test_jitter_above_latency_never_goes_back_in_time() -> None:
