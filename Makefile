@@ -1,5 +1,5 @@
 # Four words for people: run, test, check, bench; and prove, the long one.
-.PHONY: run test check prove bench format lock generate
+.PHONY: run test check prove bench outages format lock generate
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
@@ -8,17 +8,19 @@ help:
 	@echo "make run     bring the platform up on this machine (gateway on port 8000); UP='--fresh' passes options"
 	@echo "make test    the test suite, on real PostgreSQL, Valkey and RabbitMQ"
 	@echo "make check   format, lint, types, import rules, generated files, stale proofs"
-	@echo "make prove   the long tier: kill matrix and mutants; resumable; writes docs/proofs/"
+	@echo "make prove   the long tier: kill matrix, mutants and mutations; resumable; writes docs/proofs/"
 	@echo "make bench   performance, as ratios within one run"
+	@echo "make outages parts of a platform are down in turn; what clients see goes to docs/resilience.md"
 
 run:
 	@scripts/setup run
 	@exec $(PY) -m baluarte up $(UP)
 
+# Two processes, because most tests wait (tests/sharing.py); ARGS="-n0 …" takes one, to debug.
 test:
 	@scripts/setup dev
 	@scripts/servers
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check:
 	@scripts/setup dev
@@ -36,6 +38,10 @@ prove:
 bench:
 	@scripts/setup dev
 	@$(PY) -m benchmarks $(ARGS)
+
+outages:
+	@scripts/setup run
+	@$(PY) -m scripts.outages --write
 
 format:
 	@scripts/setup dev

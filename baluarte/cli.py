@@ -4,40 +4,17 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
 import tomllib
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 import click
 
+from baluarte.chaos_commands import chaos
 from baluarte.errors import BaluarteError
+from baluarte.terminal import readable_errors, state_directory
 
 HOUSES = Path(__file__).resolve().parent.parent
-EXIT_PROBLEM = 1
-EXIT_NOT_RUNNING = 3  # as service managers say it
-
-_state_dir = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".baluarte"),
-    envvar="BALUARTE_STATE_DIR",
-    show_default=True,
-    help="Where data, keys and logs are kept.",
-)
-
-
-@contextlib.contextmanager
-def _readable_errors() -> Iterator[None]:
-    """Problems as text with their way out, and an exit code; a traceback is for bugs only."""
-    try:
-        yield
-    except BaluarteError as error:
-        click.secho("baluarte cannot go on:", err=True, fg="red")
-        for problem in error.problems:
-            click.echo(f"- {problem}", err=True)
-        sys.exit(EXIT_NOT_RUNNING if error.codes == ("NOT_RUNNING",) else EXIT_PROBLEM)
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -74,7 +51,7 @@ def _replicas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) ->
 
 
 @main.command()
-@_state_dir
+@state_directory
 @click.option(
     "--port",
     type=click.IntRange(1, 65_535),
@@ -89,8 +66,17 @@ def _replicas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) ->
 )
 @click.option("--fresh", is_flag=True, help="Forget all data, keys and logs, and start over.")
 @click.option("--demo/--no-demo", default=True, help="Load demonstration data at the first start.")
+@click.option("--chaos", is_flag=True, help="Let faults be injected (`baluarte chaos`).")
+@click.option("--chaos-in-production", is_flag=True, help="The second word for --chaos there.")
 def up(
-    state_dir: Path, port: int | None, replicas: dict[str, int], *, fresh: bool, demo: bool
+    state_dir: Path,
+    port: int | None,
+    replicas: dict[str, int],
+    *,
+    fresh: bool,
+    demo: bool,
+    chaos: bool,
+    chaos_in_production: bool,
 ) -> None:
     """Start the whole platform and keep it running until Ctrl-C.
 
@@ -102,32 +88,30 @@ def up(
     from baluarte.supervisor.plan import Options
     from baluarte.supervisor.screen import Screen
 
-    with _readable_errors():
-        options = Options(state_dir.absolute(), port, replicas, demo)
+    with readable_errors():
+        options = Options(state_dir.absolute(), port, replicas, demo, chaos, chaos_in_production)
         platform.run(options, os.environ, fresh=fresh, screen=Screen())
 
 
 @main.command()
-@_state_dir
+@state_directory
 @click.option("--json", "as_json", is_flag=True, help="The whole answer, for programs.")
 def status(state_dir: Path, *, as_json: bool) -> None:
     """Show how each part is: state, pid, restarts, uptime, address."""
-    from baluarte.supervisor import api, occupancy
+    from baluarte.supervisor import client, occupancy
 
-    with _readable_errors():
-        state = api.fetch_state(occupancy.address(state_dir.absolute()))
+    with readable_errors():
+        state = client.fetch_state(occupancy.address(state_dir.absolute()))
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    from rich.console import Console
+    from baluarte.supervisor.screen import show_state
 
-    from baluarte.supervisor.screen import state_table
-
-    Console(highlight=False, soft_wrap=True).print(state_table(state))
+    show_state(state)
 
 
 @main.command()
-@_state_dir
+@state_directory
 @click.argument("parts", nargs=-1)
 @click.option("--correlation", metavar="ID", help="Only lines with this correlation id.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with new lines until Ctrl-C.")
@@ -146,7 +130,7 @@ def logs(
     from baluarte.supervisor import logfiles
 
     directory = state_dir.absolute() / "logs"
-    with _readable_errors():
+    with readable_errors():
         _refuse_unknown_parts(parts, logfiles.parts(directory), directory)
 
     def show(entry: logfiles.Entry) -> None:
@@ -182,7 +166,10 @@ def migrate() -> None:
     """
     from baluarte import migrate as migrations
 
-    with _readable_errors():
+    with readable_errors():
         done = asyncio.run(migrations.migrate_all(os.environ))
     for service, outcome in done.items():
         click.echo(migrations.describe(service, outcome))
+
+
+main.add_command(chaos)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -10,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from baluarte import demo_data, migrate
+from baluarte.embedded.identity import has_a_name
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import end_orphans
-from baluarte.errors import BaluarteError
+from baluarte.errors import BaluarteError, Problem
 from baluarte.supervisor import occupancy
 from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
+from baluarte.supervisor.faults import Desk
 from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, invalid, make_plan
 from baluarte.supervisor.rehearsal import rehearse
 from baluarte.supervisor.screen import Screen
@@ -45,21 +48,22 @@ class Up:
         request = StopRequest()
         with occupancy.occupied(self.options.state), asking(request):
             self._end_leftovers()
-            plan = make_plan(self.options, self.environ)
-            if problems := await asyncio.to_thread(rehearse, plan):
-                raise BaluarteError(*problems)
+            checks = (rehearse, lambda plan: first_start_problems(plan, fresh=fresh))
+            plan = await asyncio.to_thread(make_plan, self.options, self.environ, checks=checks)
             if fresh:  # only now: a mistake in the settings must not cost the data
                 occupancy.empty(plan.state)
                 self.screen.show(f"starting over in {plan.state}")
             supervisor = Supervisor(plan.state, self.screen.tell)
+            desk = _desk(supervisor) if plan.chaos else None
             address = occupancy.announce(plan.state, plan.ports["supervisor"])
             gate = plan.state / DATABASES_READY
             gate.unlink(missing_ok=True)
             blueprint = await asyncio.to_thread(draw, plan, gate, self.modules)
+            self.screen.show(f"starting {', '.join(spec.name for spec in blueprint.specs)}")
             async with contextlib.AsyncExitStack() as stack:
 
                 async def bring_up() -> None:
-                    serving = stack.enter_async_context(_served(supervisor, address))
+                    serving = stack.enter_async_context(_served(supervisor, address, desk))
                     await self._bring_up(plan, blueprint, supervisor, serving)
                     self._welcome(plan, time.monotonic() - began)
 
@@ -130,8 +134,30 @@ class Up:
         if plan.demo:
             show()
             show(demo_data.invitation(url))
+        if plan.chaos:
+            show()
+            show(
+                "Faults may be injected here (--chaos); `baluarte chaos stop` undoes all.",
+                "magenta",
+            )
         show()
         show("baluarte status shows the parts, baluarte logs what they say. Ctrl-C stops all.")
+
+
+def first_start_problems(plan: Plan, *, fresh: bool) -> list[Problem]:
+    """What stands in the way of a new data directory. Ended tries of initdb would say it less well."""
+    places = Places(plan.state)
+    there = (places.known_home("postgres") / "data").exists() and not fresh
+    if not plan.embeds_postgres or there or has_a_name(places.identity):
+        return []
+    uid = os.geteuid() if places.identity is None else places.identity.uid
+    return [
+        Problem(
+            "USER_WITHOUT_NAME",
+            f"user id {uid} is not in the user database, and PostgreSQL's initdb wants its name",
+            f"add it (useradd -u {uid} baluarte), run as another user, or set BALUARTE_DATABASE_URL",
+        )
+    ]
 
 
 def _make_keys(folder: Path) -> None:
@@ -144,12 +170,27 @@ def _make_keys(folder: Path) -> None:
         raise BaluarteError(*(invalid(problem) for problem in error.problems)) from error
 
 
+def _desk(supervisor: Supervisor) -> Desk:
+    """Faults in the supervisor's parts, shown in its snapshots."""
+    desk = Desk(lambda: supervisor.parts, supervisor.say, supervisor.crashed)
+    supervisor.notes = desk.about
+    return desk
+
+
 @contextlib.asynccontextmanager
-async def _served(supervisor: Supervisor, address: occupancy.Address) -> AsyncIterator[None]:
+async def _served(
+    supervisor: Supervisor, address: occupancy.Address, desk: Desk | None
+) -> AsyncIterator[None]:
     # The web server is loaded on a thread: it takes its time, and nobody asks before.
     api = await asyncio.to_thread(importlib.import_module, "baluarte.supervisor.api")
-    app = api.application(supervisor, address.token)
-    async with api.serving(app, address.port):
+    if desk is None:
+        async with api.serving(api.application(supervisor, address.token), address.port):
+            yield
+        return
+    from baluarte.supervisor.faults.routes import routes  # with the web server
+
+    app = api.application(supervisor, address.token, routes(desk))
+    async with desk.keeping(), api.serving(app, address.port):
         yield
 
 

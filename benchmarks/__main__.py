@@ -1,5 +1,6 @@
 """`make bench`: every benchmark, each in a process of its own, or those that are named."""
 
+import os
 import subprocess
 import sys
 
@@ -21,6 +22,7 @@ def main(names: list[str]) -> int:
     failed = 0
     for name in names or BENCHMARKS:
         print(f"\n== {name}: {BENCHMARKS[name]}", flush=True)
+        print(f"{os.cpu_count()} cores, load average before: {os.getloadavg()[0]:.1f}", flush=True)
         failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode != 0
     return 1 if failed else 0
 

@@ -23,6 +23,7 @@ from baluarte.supervisor.plan import DEFAULT_PORTS
 from chaos.history.auditor import Auditor
 from chaos.history.driver import DriveConfig, drive
 from chaos.history.graphql import GraphQLClient
+from chaos.history.workload import Mix
 from tests.kill.platform import STAFF, Platform, start_platform, stop_platform
 from tests.servers import reachable_directory
 
@@ -33,9 +34,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Seconds until everything was ready, and until everything was gone again."""
+    """Seconds until everything was ready, CPU seconds that took, and seconds until all was gone again."""
 
     ready: float
+    cpu: float
     stop: float
 
 
@@ -46,9 +48,10 @@ async def starts(folder: Path, ports: Mapping[str, int], times: int) -> list[Sta
         began = time.monotonic()
         running = await start_platform(folder, ports)
         ready = time.monotonic() - began
+        cpu = _own_cpu(running.process.pid) + sum((await cpu_per_part(running)).values())
         began = time.monotonic()
         await stop_platform(running)
-        found.append(Start(ready, time.monotonic() - began))
+        found.append(Start(ready, cpu, time.monotonic() - began))
     return found
 
 
@@ -59,14 +62,15 @@ async def cpu_per_part(running: Platform) -> dict[str, float]:
 
 def _cpu(pid: int) -> float:
     """CPU seconds of a process, with its threads, its children that ended and those that live."""
-    total = 0.0
-    for member in [pid, *_children(pid)]:
-        try:
-            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += sum(int(fields[index]) for index in (11, 12, 13, 14)) / TICKS
-    return total
+    return sum(_own_cpu(member) for member in [pid, *_children(pid)])
+
+
+def _own_cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(fields[index]) for index in (11, 12, 13, 14)) / TICKS
 
 
 def _children(pid: int) -> list[int]:
@@ -80,9 +84,10 @@ def _children(pid: int) -> list[int]:
 async def transfers(running: Platform, count: int) -> None:
     """Drive the platform and print what each part spent."""
     with tempfile.TemporaryDirectory() as folder:
-        config = DriveConfig(operations=count, in_flight=32)
+        only = Mix(transfer=1, deposit=0, withdraw=0, reverse=0)
+        config = DriveConfig(operations=count, in_flight=32, mix=only, repeat=0)
         async with (
-            Auditor(running.databases) as auditor,
+            Auditor(await running.for_an_auditor()) as auditor,
             GraphQLClient(f"{running.url}/graphql", staff=STAFF) as client,
         ):
             await drive(
@@ -94,8 +99,8 @@ async def transfers(running: Platform, count: int) -> None:
             after = await cpu_per_part(running)
     spent = {name: after[name] - before[name] for name in after}
     whole = sum(spent.values())
-    print(f"\n{run.operations} operations, {run.operations / run.seconds:.0f}/s, 32 in flight")
-    print(f"CPU per end-to-end operation: {1000 * whole / run.operations:.1f} ms, of which")
+    print(f"\n{run.operations} transfers, {run.operations / run.seconds:.0f}/s, 32 in flight")
+    print(f"CPU per end-to-end transfer: {1000 * whole / run.operations:.1f} ms, of which")
     for name, seconds in sorted(spent.items(), key=lambda item: -item[1]):
         print(f"  {name:<14} {1000 * seconds / run.operations:6.2f} ms  {seconds / whole:5.0%}")
 
@@ -104,9 +109,9 @@ async def measure(count: int) -> None:
     ports = {part: free_port() for part in DEFAULT_PORTS}
     with reachable_directory("bench") as folder:
         found = await starts(folder, ports, 3)
-        print("start    ready s   stop s")
+        print("start    ready s    CPU s   stop s")
         for number, start in enumerate(found, 1):
-            print(f"{number:<8} {start.ready:7.1f} {start.stop:8.1f}")
+            print(f"{number:<8} {start.ready:7.1f} {start.cpu:8.1f} {start.stop:8.1f}")
         later = found[1:]
         ready, stop = max(s.ready for s in later), max(s.stop for s in later)
         print(f"from the second start on: ready {ready:.1f} s (goal {READY_GOAL:.0f} s),", end=" ")

@@ -111,6 +111,10 @@ class Policies:
         self._measures.watch(pipeline)
         return pipeline
 
+    def queued(self, source: str) -> None:
+        """Count a mutation that was accepted to be carried out later, as `source` did not answer."""
+        self._measures.queued(source)
+
     def hint_over(self, redis_url: Secret, service: str) -> None:
         """Have the replicas of `service` tell each other which breakers are open."""
         self._hints = Hints(redis_url, service, self._breakers, self._events)

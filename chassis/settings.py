@@ -113,6 +113,14 @@ class Reader:
             return default
         return self.get(key, parse=parse, default=default)
 
+    def pass_over(self, *keys: str) -> None:
+        """Say that these are settings too, though they do not count this time.
+
+        Whoever watches what is asked for then does not take them for misspelt ones.
+        """
+        for key in keys:
+            self._environ.get(key)
+
     def finish(self) -> None:
         """Raise `SettingsError` if anything was wrong."""
         if self.problems:

@@ -24,6 +24,7 @@ from chassis.tokens import AccessTokens
 from chassis.workers import Worker
 from graphql_api import settings as settings_module
 from graphql_api.downstream import Downstream, over
+from graphql_api.downstream.last_good import open_copies
 from graphql_api.execution.documents import Documents
 from graphql_api.execution.executor import Executor
 from graphql_api.graphiql import GraphiQL
@@ -147,9 +148,11 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
     settings = settings_module.read(environ)
     shared = settings.shared
     credentials = Credentials.load(shared.keys_dir, SERVICE)
-    policies = Policies.open(shared, POLICY_FILE)
-    registry, metrics = Registry(), policies.metrics
+    registry = Registry()
+    policies = Policies.open(shared, POLICY_FILE, copies=open_copies(shared, registry))
+    metrics = policies.metrics
     registry.register("policies", close=policies.close)
+    pipelines = {peer: policies.pipeline(peer) for peer in PEERS}
     session = open_session()
     registry.register("http", close=session.close)
     clients = {
@@ -158,14 +161,14 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
             shared.peers[peer],
             session=session,
             credentials=credentials,
-            pipeline=policies.pipeline(peer),
+            pipeline=pipelines[peer],
         )
         for peer in PEERS
     }
     for peer, client in clients.items():
         # Not required: while one service is away, everything that does not need it is answered.
         registry.register(peer, ping=client.ping, required=False)
-    downstream = over(**clients)
+    downstream = over(pipelines, **clients)
     tokens = AccessTokens(
         keys_from(clients["users"], JWKS, SERVICE),
         file=shared.state_dir / f"{SERVICE}-user-keys.json",

@@ -17,6 +17,7 @@ from chassis import codes
 from chassis.context import Call
 from chassis.contract import BATCH_LIMIT
 from chassis.errors import CodedError
+from graphql_api.downstream.last_good import OWNER, STAFF
 from graphql_api.downstream.port import Downstream
 
 Key = TypeVar("Key")
@@ -60,10 +61,15 @@ def may_see(call: Call, owner_id: UUID) -> bool:
     return call.user is not None and (call.user.is_staff or call.user.id == owner_id)
 
 
+def view_of(call: Call, owner_id: UUID) -> str:
+    """As whom the caller sees what belongs to `owner_id`."""
+    return OWNER if call.user is not None and call.user.id == owner_id else STAFF
+
+
 async def for_owners(
     call: Call,
     owner_ids: Sequence[UUID],
-    fetch: Callable[[list[UUID]], Awaitable[Sequence[Value]]],
+    fetch: Callable[[list[UUID]], Awaitable[Sequence[Value | CodedError]]],
 ) -> list[Value | Failure]:
     """What `fetch` tells of each owner, asking only for those whom the caller may reach.
 
@@ -79,13 +85,13 @@ async def for_owners(
 
 
 async def each(
-    keys: Sequence[Key], fetch: Callable[[list[Key]], Awaitable[Sequence[Value]]]
+    keys: Sequence[Key], fetch: Callable[[list[Key]], Awaitable[Sequence[Value | CodedError]]]
 ) -> list[Value | Failure]:
-    """The outcome of each key; when the call fails, they all fail with its error."""
+    """The outcome of each key; when the call fails, those fail for which nothing stands in."""
     try:
         values = await fetch(list(keys))
     except CodedError as error:
         return [Failure(error)] * len(keys)
     if len(values) != len(keys):
         raise RuntimeError(f"asked for {len(keys)} and got {len(values)}")  # a broken contract
-    return list(values)
+    return [Failure(value) if isinstance(value, CodedError) else value for value in values]

@@ -12,20 +12,18 @@ from chassis.context import UserIdentity
 from chassis.errors import CodedError
 from graphql_api.accounts.batches import accounts
 from graphql_api.batching import Ask, loader
-from graphql_api.degradation import Degraded
+from graphql_api.degradation import COPY, Degraded, Freshness, age_of
+from graphql_api.errors import coded
 from graphql_api.notifications.batches import HISTORIES_LIMIT, History, histories
-from graphql_api.transactions.batches import (
-    STATEMENTS_LIMIT,
-    Statement,
-    names,
-    statements,
-    transactions,
-)
+from graphql_api.transactions.batches import STATEMENTS_LIMIT, names, statements, transactions
+from graphql_api.transactions.pages import Statement
 from graphql_api.users.batches import profiles
+from graphql_api.users.known import KnownProfile
+from resilience import Served
 from services.ledger.contract import Account
 from services.notifications.contract import NotificationPage
 from services.transactions.contract import Transaction, TransactionPage
-from services.users.contract import Profile, PublicName
+from services.users.contract import PublicName
 
 MAX_DEGRADED = 100
 """Most entries of `extensions.degraded`: every row also says it in the data."""
@@ -39,14 +37,14 @@ class Loaders:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self.accounts: DataLoader[UUID, Account | None] = loader(ask, accounts)
-        self.profiles: DataLoader[UUID, Profile | None] = loader(ask, profiles)
-        self.names: DataLoader[UUID, PublicName | None] = loader(ask, names)
-        self.transactions: DataLoader[UUID, Transaction | None] = loader(ask, transactions)
-        self._statements: dict[Statement, DataLoader[UUID, TransactionPage | None]] = {}
+        self.accounts: DataLoader[UUID, Served[Account] | None] = loader(ask, accounts)
+        self.profiles: DataLoader[UUID, Served[KnownProfile] | None] = loader(ask, profiles)
+        self.names: DataLoader[UUID, Served[PublicName] | None] = loader(ask, names)
+        self.transactions: DataLoader[UUID, Served[Transaction] | None] = loader(ask, transactions)
+        self._statements: dict[Statement, DataLoader[UUID, Served[TransactionPage] | None]] = {}
         self._histories: dict[History, DataLoader[UUID, NotificationPage | None]] = {}
 
-    def statements(self, statement: Statement) -> DataLoader[UUID, TransactionPage | None]:
+    def statements(self, statement: Statement) -> DataLoader[UUID, Served[TransactionPage] | None]:
         """Loads that page of each user's statement."""
         found = self._statements.get(statement)
         if found is None:
@@ -115,11 +113,25 @@ class Context:
             raise codes.FORBIDDEN.error("This is for administrators.")
         return user
 
-    def degrade(self, path: Any, service: str, error: CodedError, served_from: str) -> None:
+    def freshness(self, path: Any, service: str, served: Served[Any]) -> Freshness:
+        """What to say beside the value at `path`; a copy is noted for the summary as well."""
+        if served.error is not None:
+            self.degrade(path, service, served.error, COPY, age_of(served))
+        return Freshness.of(served)
+
+    def degrade(
+        self,
+        path: Any,
+        service: str,
+        error: Exception,
+        served_from: str,
+        age_seconds: int | None = None,
+    ) -> None:
         """Note that the field at `path` was served from elsewhere because `service` failed."""
         if len(self.degraded) < MAX_DEGRADED:
             keys = tuple(path.as_list())
-            self.degraded.append(Degraded(keys, service, error.code, served_from))
+            reason = (coded(error) or codes.INTERNAL.error()).code
+            self.degraded.append(Degraded(keys, service, reason, served_from, age_seconds))
 
 
 Info = strawberry.Info[Context, None]

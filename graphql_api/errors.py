@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from chassis import codes, logs
 from chassis.codes import Code
 from chassis.errors import CodedError
+from chassis.verdicts import refused
 from resilience.deadline import DeadlineExceeded
 from resilience.errors import Rejected
 
@@ -39,7 +40,7 @@ def coded(error: BaseException | None) -> CodedError | None:
     if isinstance(error, CodedError):
         return error
     if isinstance(error, Rejected):
-        return codes.UNAVAILABLE.error(retry_after=error.retry_after, service=error.source)
+        return refused(error, error.source)
     if isinstance(error, DeadlineExceeded | TimeoutError):
         return codes.DEADLINE_EXCEEDED.error()
     return None

@@ -9,6 +9,7 @@ import strawberry
 
 from chassis import codes
 from chassis.paging import encode_cursor
+from graphql_api.degradation import Freshness
 
 Node = TypeVar("Node")
 
@@ -52,6 +53,9 @@ class Edge(Generic[Node]):
 class Connection(Generic[Node]):
     edges: list[Edge[Node]] = strawberry.field(description="The entries of this page.")
     page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    freshness: Freshness = strawberry.field(
+        description="Whether the page is current, which an empty one could not say otherwise."
+    )
 
 
 def connection(
@@ -59,6 +63,7 @@ def connection(
     following: str | None,
     after: str | None,
     of: Callable[[RowT], Node],
+    freshness: Freshness,
 ) -> Connection[Node]:
     """The page of `rows`, of which `following` is the service's cursor for the next one."""
     edges = [Edge(node=of(row), cursor=encode_cursor(row.created_at, row.id)) for row in rows]
@@ -70,6 +75,7 @@ def connection(
             start_cursor=edges[0].cursor if edges else None,
             end_cursor=following or (edges[-1].cursor if edges else None),
         ),
+        freshness=freshness,
     )
 
 

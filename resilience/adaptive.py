@@ -24,7 +24,7 @@ from resilience.errors import ConcurrencyLimited, DeadlineExceeded
 from resilience.events import SILENT, Emitter, LimitChanged
 from resilience.options import Rule, require
 from resilience.policy import Policy, tell_rejection
-from resilience.verdict import Classifier, Fault, classify
+from resilience.verdict import Classifier, Fault, careful, classify
 
 __all__ = ["AdaptiveLimit", "AdaptiveOptions"]
 
@@ -103,7 +103,7 @@ class AdaptiveLimit(Policy):
         self._clock = clock
         self._random = (rng or random.Random()).random  # noqa: S311 - jitter, not a secret
         self._events = events
-        self._classify = classifier
+        self._classify = careful(classifier)
         self.in_flight = 0
         #: What it has learned; the limit in force is lower while it probes.
         self.learned = float(self.options.initial)

@@ -17,13 +17,13 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import pybreaker
 
 from resilience.breaker_states import ClosedState, Epoch, HalfOpenState, OpenState
 from resilience.clock import SYSTEM_CLOCK, Clock
-from resilience.errors import CircuitOpen
+from resilience.errors import CircuitOpen, Rejected
 from resilience.events import (
     SILENT,
     BreakerChanged,
@@ -33,7 +33,7 @@ from resilience.events import (
 )
 from resilience.options import Rule, require
 from resilience.policy import tell_rejection
-from resilience.verdict import Classifier, Fault, classify
+from resilience.verdict import Classifier, Fault, careful, classify
 from resilience.window import FAILED, GOOD, SLOW
 
 __all__ = ["BreakerOptions", "CircuitBreaker"]
@@ -160,15 +160,13 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         #: Lowers the thresholds, never raises them (1.0 = as configured). Set by replicas' hints.
         self.threshold_factor = 1.0
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
-        self._classify = classifier
+        self._classify = careful(classifier)
         self._monotonic = clock.monotonic
-        #: Breaks since it was last stable; the exponent of the next one's length.
-        self._breaks = 0
+        #: How long the next break is, if the trouble goes on; 0.0 when it was stable.
+        self._next_seconds = 0.0
         self._slow_seconds = self.options.slow_seconds
         # pybreaker asks for the first state while it is being made: all of the above comes first.
-        super().__init__(
-            name=source, success_threshold=self.options.probes, throw_new_error_on_trip=False
-        )
+        super().__init__(name=source, success_threshold=self.options.probes)
         self._set_gate()
 
     # -- admission and settlement ---------------------------------------------------------------
@@ -186,9 +184,9 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
     def _admit_all(self, now: float) -> None:
         """Disabled: everything passes, and nothing is counted."""
 
-    def _admit_none(self, now: float) -> Epoch | None:  # noqa: ARG002 - the gates' common face
+    def _admit_none(self, now: float) -> Epoch | None:
         """Forced open: nothing passes."""
-        raise self.turn_away(0.0)
+        raise self.turn_away(now)
 
     def turn_away(self, now: float) -> CircuitOpen:
         """The error for a call that came before `open_until`."""
@@ -216,7 +214,9 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         """The admitted call ended in `error` after `seconds`."""
         if epoch is None:
             return
-        slow = SLOW if seconds >= self._slow_seconds else GOOD
+        # A rejection may have waited long in some queue: the dependency was not asked meanwhile.
+        asked = not isinstance(error, Rejected)
+        slow = SLOW if asked and seconds >= self._slow_seconds else GOOD
         fault = self._classify(error).fault if isinstance(error, Exception) else Fault.UNKNOWN
         if epoch is not self._state:
             self._drop(epoch, failed=fault is Fault.DEPENDENCY)
@@ -255,12 +255,12 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         if isinstance(before, ClosedState):
             stable = max(options.ramp_seconds, options.break_seconds)
             if self.clock.monotonic() - before.since >= stable:
-                self._breaks = 0
-        length = options.break_seconds * options.break_growth ** min(self._breaks, 64)
-        self._breaks += 1
+                self._next_seconds = 0.0
+        length = min(max(self._next_seconds, options.break_seconds), options.break_max_seconds)
+        self._next_seconds = length * options.break_growth
         # Jitter only stretches: nobody is told to come back before the first probe is due.
         jitter = 1 + options.break_jitter * self._rng.random()
-        return min(length, options.break_max_seconds) * jitter
+        return length * jitter
 
     @property
     def epoch(self) -> Epoch:
@@ -284,7 +284,7 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         if self.options.mode != "metrics-only":
             self._change(super().open, reason)
             return
-        self._state = self._create_new_state(pybreaker.STATE_CLOSED)
+        self._start_anew()
         self._set_gate()
         self.events.emit(BreakerWouldOpen(self.source, reason))
 
@@ -330,9 +330,22 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         self.options = options
         self._slow_seconds = options.slow_seconds
         self._success_threshold = options.probes
-        if reshaped and isinstance(self._state, ClosedState):
-            self._state.reshape()
+        state = self._state
+        if options.mode == "metrics-only" and not (
+            isinstance(state, ClosedState) and not state.ramp_until
+        ):
+            # All pass from now on: neither a break nor a trial nor a ramp goes on.
+            self._change(self._start_anew, "metrics only")
+        elif isinstance(state, HalfOpenState) and self.success_counter >= options.probes:
+            # Enough came back already: no further probe would come to say so.
+            self.close()
+        elif reshaped and isinstance(state, ClosedState):
+            state.reshape()
         self._set_gate()
+
+    def _start_anew(self) -> None:
+        self._state_storage.state = pybreaker.STATE_CLOSED
+        self._state = self._create_new_state(pybreaker.STATE_CLOSED)
 
     @property
     def fail_counter(self) -> int:
@@ -399,7 +412,8 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 return self.call(function, *args, **kwargs)
 
-        return cast("F", guarded)
+        face: F = guarded
+        return face
 
 
 def _window_of(options: BreakerOptions) -> tuple[object, ...]:

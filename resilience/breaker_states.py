@@ -140,9 +140,12 @@ class OpenState(pybreaker.CircuitOpenState):
 class HalfOpenState(pybreaker.CircuitHalfOpenState):
     """Exactly `probes` calls pass. All good: closed. One bad: open again.
 
-    A permit whose call was cancelled comes back, so the next call is a probe in its place. Probes
-    that do not come back at all within `half_open_seconds` count as bad.
+    A permit whose call was cancelled comes back, so the next call is a probe in its place. When the
+    last of them is out for `half_open_seconds` and they are not all back, they count as bad.
     """
+
+    #: Set anew with each probe: one that has just been sent gets its time.
+    give_up_at: float
 
     def __init__(self, cb: CircuitBreaker) -> None:
         super().__init__(cb, prev_state=None, notify=False)
@@ -150,12 +153,12 @@ class HalfOpenState(pybreaker.CircuitHalfOpenState):
         cb.forget_probes()
         #: Probes that are under way or came back good.
         self.granted = 0
-        self.give_up_at = cb.clock.monotonic() + cb.options.half_open_seconds
 
     def admit(self, now: float) -> HalfOpenState:
         options = self.breaker.options
         if self.granted < options.probes:
             self.granted += 1
+            self.give_up_at = now + options.half_open_seconds
             return self
         if now >= self.give_up_at:
             self.breaker.trip("the probes did not come back")

@@ -123,18 +123,25 @@ class Bulkhead(Policy):
 
     def release(self) -> None:
         """Give a slot back: to the oldest waiter, if there is one."""
-        if self._queue and self.in_flight <= self._limit:
-            self._queue.popleft().set_result(True)
-        else:
+        if not (self._queue and self.in_flight <= self._limit and self._hand_on()):
             self.in_flight -= 1
 
     def reconfigure(self, options: BulkheadOptions) -> None:
         """Follow other options from now on; calls in flight and in the queue stay."""
         self.options = options
         self._limit = options.max_concurrent
-        while self._queue and self.in_flight < self._limit:
+        while self.in_flight < self._limit and self._hand_on():
             self.in_flight += 1
-            self._queue.popleft().set_result(True)
+
+    def _hand_on(self) -> bool:
+        """Give a slot to the oldest waiter that still waits, if there is one."""
+        while self._queue:
+            waiter = self._queue.popleft()
+            # One that was cancelled in this turn of the loop has not left the queue itself yet.
+            if not waiter.done():
+                waiter.set_result(True)
+                return True
+        return False
 
     def _give_up(self, waiter: "asyncio.Future[bool]") -> None:
         if not waiter.done():

@@ -5,6 +5,7 @@ the same. It is *born* when the call that brought it began: the answer cannot be
 and a slow answer never replaces one that was asked for later.
 """
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
@@ -52,6 +53,8 @@ class Copy(NamedTuple):
     data: bytes
     #: On the process's monotonic clock.
     born: float
+    #: When these bytes were last handed to the shared tier, on the same clock; long ago if never.
+    shared: float = -math.inf
 
 
 class SharedCopies(Protocol):

@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from resilience.budget import RetryBudget
 from resilience.clock import SYSTEM_CLOCK, Clock, Timer
 from resilience.context import DEADLINE, Limit
+from resilience.errors import Rejected
 from resilience.events import SILENT, CallHedged, Emitter
 from resilience.interruption import Interruption, running_task
 from resilience.latency import RecentLatency
@@ -141,7 +142,13 @@ class _Race(Generic[T]):
             return
 
         async def hedge() -> T:
-            return await self._attempt()
+            try:
+                return await self._attempt()
+            except Rejected:
+                # Turned away within this process: the hedge was never sent.
+                if owner.budget is not None:
+                    owner.budget.refund()
+                raise
 
         self._hedge = asyncio.get_running_loop().create_task(hedge())
         self._hedge.add_done_callback(self._hedge_done)

@@ -33,7 +33,7 @@ from resilience.context import DEADLINE, PRIORITY, Effect, Limit
 from resilience.copies import Codec, CopyKey, SharedCopies
 from resilience.errors import Rejected
 from resilience.events import SILENT, AttemptFinished, Emitter
-from resilience.fallback import CachedFallback, FallbackOptions, Freshness, Served
+from resilience.fallback import CachedFallback, FallbackOptions, Freshness, Served, may_read
 from resilience.hedge import Hedge, HedgeOptions
 from resilience.options import Rule, require
 from resilience.rate_limit import RateLimiter, RateLimitOptions
@@ -212,16 +212,30 @@ class Pipeline:
         viewer's rights included. A read never returns a copy: that is what `served` is for.
         """
         guarded = self._guarded(function, Effect.READ)
-        if key is None:
-            return guarded
+        return guarded if key is None else self._joined(function, guarded, key, None)
+
+    def _joined(
+        self,
+        function: Callable[P, Awaitable[T]],
+        guarded: Callable[P, Coroutine[Any, Any, T]],
+        key: Callable[P, Hashable],
+        authorise: Callable[P, Awaitable[bool]] | None,
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
+        """`guarded`, of which equal calls are one: of those whom `authorise` lets join, if given."""
 
         @functools.wraps(function)
         async def joined(*args: P.args, **kwargs: P.kwargs) -> T:
-            if self.single_flight is None:
+            flights = self.single_flight
+            if flights is None:
                 return await guarded(*args, **kwargs)
-            return await self.single_flight.call(
-                (function, key(*args, **kwargs)), lambda: guarded(*args, **kwargs)
-            )
+            name = (function, key(*args, **kwargs))
+            if authorise is not None and name in flights:
+                # The answer comes to somebody else: who may not have it asks for themselves.
+                allowed = lambda: authorise(*args, **kwargs)  # noqa: E731 - of two arguments
+                if not await may_read(allowed, self._clock):
+                    return await guarded(*args, **kwargs)
+            seconds = None if self.deadline is None else self.deadline.options.seconds
+            return await flights.call(name, lambda: guarded(*args, **kwargs), seconds=seconds)
 
         return joined
 
@@ -235,10 +249,10 @@ class Pipeline:
     ) -> Callable[P, Coroutine[Any, Any, Served[T]]]:
         """`function`, which only reads, with copies: what it returns says if it is live or how old.
 
-        `key` and `authorise` take the same arguments. No copy is served to whom `authorise` does
-        not allow it now.
+        `key` and `authorise` take the same arguments. Neither a copy nor the answer to an equal
+        call that is under way is served to whom `authorise` does not allow it now.
         """
-        live = self.read(function, key=key)
+        live = self._joined(function, self._guarded(function, Effect.READ), key, authorise)
 
         @functools.wraps(function)
         async def answered(*args: P.args, **kwargs: P.kwargs) -> Served[T]:
@@ -454,7 +468,8 @@ class Pipeline:
         """Settle an attempt that ended in `error`, with the parts that had admitted it by then."""
         breaker, epoch, bulkhead, adaptive = parts
         now = self._monotonic()
-        seconds = now - started
+        # What ended in a queue has not asked the dependency: no time passed for the breaker.
+        seconds = now - started if held >= _ALL else 0.0
         if adaptive is not None and held >= _ALL:
             adaptive.fail(error, seconds, now)
         if bulkhead is not None and held >= _BULKHEAD:

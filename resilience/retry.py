@@ -18,10 +18,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from resilience.budget import RetryBudget
 from resilience.clock import SYSTEM_CLOCK, Clock
 from resilience.context import DEADLINE, IDEMPOTENCY_KEY, Effect, Limit
+from resilience.errors import Rejected
 from resilience.events import SILENT, CallRetried, Emitter, RetryGivenUp
 from resilience.options import Rule, require
 from resilience.policy import Policy
-from resilience.verdict import Classifier, classify
+from resilience.verdict import Classifier, careful, classify
 
 __all__ = ["Retry", "RetryOptions"]
 
@@ -85,7 +86,7 @@ class Retry(Policy):
         self.budget = budget
         self.clock = clock
         self.events = events
-        self.classify = classifier
+        self.classify = careful(classifier)
         self.random = (rng or random.Random()).random  # noqa: S311 - jitter, not a secret
 
     def reconfigure(self, options: RetryOptions) -> None:
@@ -128,7 +129,12 @@ class Retry(Policy):
         async def next_attempt() -> T:
             if pending:
                 raise pending.pop()
-            return await attempt()
+            try:
+                return await attempt()
+            except Rejected:
+                # Turned away within this process: the retry was never made.
+                course.refund()
+                raise
 
         retrying = AsyncRetrying(
             sleep=course.sleep,
@@ -146,12 +152,13 @@ class _Course:
 
     __slots__ = ("_asked", "_deadline", "_last_wait", "_retry")
 
+    #: Seconds that the dependency asked us to wait after the last attempt; set by `wait`.
+    _asked: float | None
+
     def __init__(self, retry: Retry, deadline: Limit | None) -> None:
         self._retry = retry
         self._deadline = deadline
         self._last_wait = retry.options.wait_seconds
-        #: Seconds that the dependency asked us to wait after the last attempt.
-        self._asked: float | None = None
 
     def may_help(self, error: BaseException) -> bool:
         return isinstance(error, Exception) and self._retry.classify(error).retryable
@@ -166,11 +173,9 @@ class _Course:
             spread = max(0.0, 3 * self._last_wait - options.wait_seconds)
             wait = options.wait_seconds + self._retry.random() * spread
             self._last_wait = wait = min(wait, options.wait_max_seconds)
-        error = _failure(state)
-        self._asked = (
-            self._retry.classify(error).retry_after if isinstance(error, Exception) else None
-        )
-        if self._asked is None:
+        self._asked = self._retry.classify(_failure(state)).retry_after
+        if self._asked is None or not math.isfinite(self._asked):
+            # Who asks for for ever is not waited for (`stop`), and what is no number says nothing.
             return wait
         # Up to the next millisecond, never down: event loops round to milliseconds, and a retry
         # that comes too early is refused. (Rounded first: 1.1 s are not 1,101 ms.)
@@ -213,13 +218,18 @@ class _Course:
         try:
             await self._retry.clock.sleep(seconds)
         except BaseException:
-            if self._retry.budget is not None:
-                self._retry.budget.refund()
+            self.refund()
             raise
 
+    def refund(self) -> None:
+        """Give back the token of a retry that was not made after all."""
+        if self._retry.budget is not None:
+            self._retry.budget.refund()
 
-def _failure(state: RetryCallState) -> BaseException:
-    error = state.outcome.exception() if state.outcome is not None else None
-    # tenacity asks for waits and stops only after a failure.
-    assert error is not None  # noqa: S101
+
+def _failure(state: RetryCallState) -> Exception:
+    # tenacity asks for waits and stops only after a failure that `may_help`.
+    assert state.outcome is not None  # noqa: S101
+    error = state.outcome.exception()
+    assert isinstance(error, Exception)  # noqa: S101
     return error

@@ -5,6 +5,7 @@ CRITICAL has none and is stopped only by the limit itself. The load is a number 
 knows: the share taken of an adaptive limit or a bulkhead, or the larger of several.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -73,7 +74,7 @@ class PriorityShedding(Policy):
             options.low,
             options.normal,
             options.high,
-            float("inf"),
+            math.inf,
         )
 
     async def call(

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
 from resilience.clock import SYSTEM_CLOCK, Clock
-from resilience.context import DEADLINE
+from resilience.context import call_context, current_deadline
+from resilience.deadline import Deadline
 from resilience.errors import DeadlineExceeded, LoadShed
 from resilience.events import SILENT, Emitter, FlightJoined
 
@@ -54,18 +55,40 @@ class SingleFlight:
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def call(self, key: Hashable, function: Callable[[], Awaitable[T]]) -> T:
-        """Await `function()`, or the answer of an equal call that is under way."""
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether a call of this key is under way, so that the next one would follow it."""
+        return key in self._flights
+
+    async def call(
+        self,
+        key: Hashable,
+        function: Callable[[], Awaitable[T]],
+        *,
+        seconds: float | None = None,
+    ) -> T:
+        """Await `function()`, or the answer of an equal call that is under way.
+
+        `seconds` is what a follower has in all, when its deadline does not come first: behind
+        others, and then, if it has to, leading.
+        """
+        if key not in self._flights:
+            return await self._lead(key, function)
+        deadline = current_deadline()
+        if seconds is not None:
+            own = Deadline.after(seconds, self._clock)
+            deadline = own if deadline is None else deadline.shorten(seconds)
         while (flight := self._flights.get(key)) is not None:
             if self._events.listening:
                 self._events.emit(FlightJoined(self.source))
             try:
-                answer: T = await self._follow(flight)
+                answer: T = await self._follow(flight, deadline)
                 return answer
             except _LeaderGone:
                 # Everybody who followed is awake now; the first to get here leads.
                 continue
-        return await self._lead(key, function)
+        # What was waited is gone: each leader in turn would else begin with all of its time.
+        with call_context(deadline=deadline):
+            return await self._lead(key, function)
 
     async def _lead(self, key: Hashable, function: Callable[[], Awaitable[T]]) -> T:
         flight = self._flights[key] = _Flight()
@@ -82,7 +105,7 @@ class SingleFlight:
             flight.landed.set_result(answer)
         return answer
 
-    async def _follow(self, flight: _Flight) -> Any:
+    async def _follow(self, flight: _Flight, deadline: Deadline | None) -> Any:
         loop = asyncio.get_running_loop()
         if flight.landed is None:
             flight.landed = loop.create_future()
@@ -97,7 +120,6 @@ class SingleFlight:
                 own.set_result(None)
 
         landed.add_done_callback(wake)
-        deadline = DEADLINE.get()
         timer = self._clock.call_at(deadline.at, wake) if deadline is not None else None
         try:
             await own

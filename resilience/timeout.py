@@ -49,7 +49,7 @@ class TimeoutOptions:
 class Attempt(Interruption):
     """One attempt under way. It is the deadline of what runs in it (a `context.Limit`)."""
 
-    __slots__ = ("at", "clock", "outer", "queue", "timer")
+    __slots__ = ("at", "clock", "queue", "timer")
 
     def __init__(self, task: "asyncio.Task[Any]", at: float, clock: Clock) -> None:
         # Not through super(): a call more would be a tenth of the attempt's whole cost.
@@ -59,10 +59,9 @@ class Attempt(Interruption):
         #: When it ends.
         self.at = at
         self.clock = clock
-        #: Where it waits for its time, or else a timer of its own and the deadline that it is for.
+        #: Where it waits for its time; or else its own timer, since a deadline comes first.
         self.queue: _Queue | None = None
         self.timer: Timer | None = None
-        self.outer: Limit | None = None
 
     def as_deadline(self) -> Deadline:
         return Deadline(self.at, self.clock)
@@ -71,11 +70,13 @@ class Attempt(Interruption):
 class _Queue:
     """Attempts of one loop that run out in the order of their start, and the oldest one's timer."""
 
-    __slots__ = ("_clock", "_timer", "loop", "pending")
+    __slots__ = ("_clock", "_timer", "loop", "pending", "seconds")
 
-    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._clock = clock
         self.loop = loop
+        #: What each of them has; a reload makes another queue.
+        self.seconds = seconds
         self.pending: dict[Attempt, None] = {}
         self._timer: Timer | None = None
 
@@ -143,11 +144,10 @@ class AttemptTimeout(Policy):
         task = None if queue is None else asyncio.current_task(queue.loop)
         if queue is None or task is None:
             task = running_task()
-            self._queue = queue = _Queue(self._clock, asyncio.get_running_loop())
-        at = now + self._seconds
+            self._queue = queue = _Queue(self._clock, asyncio.get_running_loop(), self._seconds)
+        at = now + queue.seconds
         if deadline is not None and deadline.at < at:
             attempt = Attempt(task, deadline.at, self._clock)
-            attempt.outer = deadline
             attempt.timer = self._clock.call_at(deadline.at, attempt.fire)
             return attempt
         attempt = Attempt(task, at, self._clock)
@@ -165,6 +165,6 @@ class AttemptTimeout(Policy):
             attempt.timer.cancel()
         if not attempt.settled(error):
             return None
-        if attempt.outer is not None:
+        if attempt.queue is None:
             return DeadlineExceeded(f"{self.source}: the deadline passed during the call")
-        return AttemptTimedOut(f"{self.source}: no answer within {self._seconds} s")
+        return AttemptTimedOut(f"{self.source}: no answer within {attempt.queue.seconds} s")

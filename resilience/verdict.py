@@ -5,12 +5,15 @@ cannot disagree about the same error.
 """
 
 import enum
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from resilience.errors import AttemptTimedOut, DeadlineExceeded, Rejected
 
-__all__ = ["Classifier", "Fault", "Verdict", "classify"]
+__all__ = ["Classifier", "Fault", "Verdict", "careful", "classify"]
+
+logger = logging.getLogger("resilience")
 
 
 class Fault(enum.Enum):
@@ -38,7 +41,25 @@ class Verdict:
 Classifier = Callable[[Exception], Verdict]
 
 _NOT_ATTEMPTED = Verdict(Fault.UNKNOWN)
+_FAILED = Verdict(Fault.DEPENDENCY)
 _TIMED_OUT = Verdict(Fault.DEPENDENCY, retryable=True)
+
+
+def careful(classifier: Classifier) -> Classifier:
+    """`classifier`, but one that cannot hurt: what it raises is logged.
+
+    Policies settle what they hold by what it says, so it must say something: an error that cannot
+    be judged is a failure of the dependency, as any that carries no decision.
+    """
+
+    def judge(error: Exception) -> Verdict:
+        try:
+            return classifier(error)
+        except Exception:
+            logger.exception("a classifier raised on %s", type(error).__name__)
+            return _FAILED
+
+    return judge
 
 
 def classify(error: Exception) -> Verdict:

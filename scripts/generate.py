@@ -1,6 +1,8 @@
 """Renews the files that are generated from the code: `make generate`. Tests compare them."""
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
@@ -29,7 +31,54 @@ def error_page() -> str:
     return _HEAD + "\n".join(rows) + "\n"
 
 
+POLICY_FILES = {
+    "gateway": ROOT / "graphql_api" / "policies.toml",
+    **{
+        name: ROOT / "services" / name / "policies.toml"
+        for name in ("users", "ledger", "transactions", "notifications")
+    },
+}
+
+_POLICIES_HEAD = """<!-- DO NOT EDIT: generated from the processes' policies.toml by `make generate`. -->
+# The policies in force
+
+What every process calls, the policies around it, and the reason for each number. What is not said has the
+default of [the library](resilience.md), whose reasons stand beside it in the source. To change a number
+without a new build, put a copy of a process' file as `<process>.toml` into `BALUARTE_POLICIES_DIR`
+([operating](operating.md)); a changed copy is followed at runtime.
+"""
+
+
+def policy_page() -> str:
+    """`docs/policies.md`."""
+    return _POLICIES_HEAD + "".join(
+        _process(name, tomllib.loads(path.read_text())) for name, path in POLICY_FILES.items()
+    )
+
+
+def _process(name: str, downstreams: dict[str, dict[str, Any]]) -> str:
+    parts = [f"\n## {name}\n"]
+    for source, policies in downstreams.items():
+        parts.append(f"\n### {name} → {source}\n\n| policy | numbers | because |\n|---|---|---|\n")
+        for policy, table in policies.items():
+            if isinstance(table, dict):
+                parts.append(f"| {policy} | {_numbers(table)} | {table['reason']} |\n")
+            elif table:
+                parts.append(
+                    f"| {policy} | on | equal shared reads at the same time are one call |\n"
+                )
+    return "".join(parts)
+
+
+def _numbers(table: dict[str, Any]) -> str:
+    if not table.get("enabled", True):
+        return "**off**"
+    told = (f"{key} {value}" for key, value in table.items() if key not in {"reason", "enabled"})
+    return ", ".join(told) or "defaults"
+
+
 def main() -> None:
+    (ROOT / "docs" / "policies.md").write_text(policy_page())
     (ROOT / "docs" / "errors.md").write_text(error_page())
     (ROOT / "graphql_api" / "schema.graphql").write_text(sdl(build_schema()))
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -16,7 +16,7 @@ from baluarte import databases, migrate
 from baluarte.embedded.places import Places
 from baluarte.embedded.ports import free_port
 from baluarte.embedded.postgres import EmbeddedPostgres
-from tests import servers
+from tests import servers, sharing
 
 # A callback that holds the loop this long would freeze every request of a service. Generous,
 # because a busy machine may stop any process for a while and a first import takes its time.
@@ -43,6 +43,18 @@ class StartPostgres(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "may_block: the test may hold the event loop for long")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes
+        sharing.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Who of several processes takes which tests."""
+    return sharing.ByGroup(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -149,17 +161,33 @@ def amqp_url() -> Iterator[str]:
         yield broker.url
 
 
+def starved() -> float:
+    """Seconds that this thread was ready to run and others had the processors; 0 where unknown."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 class _BlockedCallbacks(logging.Handler):
-    """Collects asyncio's own reports of callbacks that held the loop."""
+    """Collects asyncio's own reports of callbacks that held the loop.
+
+    Time in which others had the processors is not a callback's fault: what the thread has been starved
+    of since the last report is taken off.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.reports: list[str] = []
+        self._starved = starved()
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         took = re.search(r"took ([\d.]+) seconds$", message)
-        if took is not None and float(took.group(1)) >= BLOCKED_SECONDS:
+        if took is None:
+            return
+        before, self._starved = self._starved, starved()
+        if float(took.group(1)) - (self._starved - before) >= BLOCKED_SECONDS:
             self.reports.append(message)
 
 

@@ -7,17 +7,23 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
+LONG_ENOUGH = 30.0
+"""Seconds for what happens at once on an idle machine: a busy one may stop any process for a while."""
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
 
 @overload
 async def eventually(
-    check: Callable[[], Awaitable[T]], timeout: float = 5, *, why: str = ""
+    check: Callable[[], Awaitable[T]], timeout: float = LONG_ENOUGH, *, why: str = ""
 ) -> T: ...
 @overload
-async def eventually(check: Callable[[], T], timeout: float = 5, *, why: str = "") -> T: ...
-async def eventually(check: Callable[[], Any], timeout: float = 5, *, why: str = "") -> Any:
+async def eventually(
+    check: Callable[[], T], timeout: float = LONG_ENOUGH, *, why: str = ""
+) -> T: ...
+async def eventually(
+    check: Callable[[], Any], timeout: float = LONG_ENOUGH, *, why: str = ""
+) -> Any:
     """Call `check` (plain or async) until it returns something true, and return that.
 
     An AssertionError in `check` counts as "not yet"; the last one is shown when time is up.
@@ -38,7 +44,7 @@ async def eventually(check: Callable[[], Any], timeout: float = 5, *, why: str =
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def eventually_sync(check: Callable[[], T], timeout: float = 5, *, why: str = "") -> T:
+def eventually_sync(check: Callable[[], T], timeout: float = LONG_ENOUGH, *, why: str = "") -> T:
     """`eventually` for tests without a loop."""
     deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
     while True:

@@ -41,12 +41,12 @@ class Command:
             "cwd": self.directory,
             "stdin": subprocess.DEVNULL,
             "start_new_session": True,
-            "preexec_fn": _die_with_parent(self.orphan_signal),
+            "preexec_fn": die_with_parent(self.orphan_signal),
             **credentials(self.identity),
         }
 
 
-def _die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
+def die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
     """What the child runs before exec: ask the kernel for `orphan_signal` at our death."""
     if not sys.platform.startswith("linux"):
         return None

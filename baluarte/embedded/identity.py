@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# The first that exists is taken; an unprivileged number without a name is good enough otherwise.
+# The first that exists is taken; else any that is not root. Without a name only Valkey would run.
 _PREFERRED_USERS = ("postgres", "nobody")
 _NAMELESS_UID = 65534
 
@@ -32,7 +32,19 @@ def server_identity(effective_uid: int | None = None) -> Identity | None:
             continue
         if entry.pw_uid != 0:
             return Identity(entry.pw_uid, entry.pw_gid)
+    for entry in pwd.getpwall():
+        if entry.pw_uid != 0:
+            return Identity(entry.pw_uid, entry.pw_gid)
     return Identity(_NAMELESS_UID, _NAMELESS_UID)
+
+
+def has_a_name(identity: Identity | None) -> bool:
+    """Whether the server's user (None: ourselves) is in the user database: initdb looks it up."""
+    try:
+        pwd.getpwuid(os.geteuid() if identity is None else identity.uid)
+    except KeyError:
+        return False
+    return True
 
 
 def credentials(identity: Identity | None) -> dict[str, object]:

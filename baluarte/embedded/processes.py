@@ -44,6 +44,13 @@ def started_at(pid: int) -> float | None:
     return None
 
 
+def is_paused(pid: int) -> bool:
+    """Whether `pid` is stopped by a signal."""
+    with contextlib.suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    return False
+
+
 def is_same(pid: int, since: float) -> bool:
     """Whether `pid` still is the process that started at `since`, and not a later one."""
     now = started_at(pid)
@@ -100,3 +107,36 @@ def end_same(known: dict[int, float]) -> list[int]:
     alive = [pid for pid, since in known.items() if is_same(pid, since)]
     send(alive, signal.SIGKILL)
     return alive
+
+
+_FREEZING_ROUNDS = 10  # a process that was forking as it was stopped shows up in the next
+
+
+def freeze(leader: int) -> dict[int, float]:
+    """SIGSTOP for `leader` and its `families`; returns who was stopped, each with its start.
+
+    The leader first, so that it starts no others while they are looked for.
+    """
+    frozen: dict[int, float] = {}
+    found = {leader}
+    for _ in range(_FREEZING_ROUNDS):
+        known = {pid: started_at(pid) for pid in found - set(frozen)}
+        fresh = {pid: since for pid, since in known.items() if since is not None}
+        if not fresh:
+            break
+        _signal_same(fresh, signal.SIGSTOP)
+        frozen |= fresh
+        found = families(frozen)
+    return frozen
+
+
+def thaw(frozen: dict[int, float]) -> None:
+    """SIGCONT for those of `frozen` that still run."""
+    _signal_same(frozen, signal.SIGCONT)
+
+
+def _signal_same(known: dict[int, float], number: signal.Signals) -> None:
+    for pid, since in known.items():
+        if is_same(pid, since):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)

@@ -1,29 +1,23 @@
 """The supervisor's API on loopback, for `baluarte status` and its like: token-protected, read-only.
 
 `GET /state` answers how every part is; `GET /logs?part=&correlationId=&last=` answers log entries.
-More routes can be handed to `application`, which protects them with the same token.
+More routes can be handed to `application`, which protects them with the same token: with `--chaos`
+those of `faults/routes.py`.
 """
 
 import asyncio
 import hmac
-import json
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from aiohttp import web
 
 from baluarte.embedded.ports import LOOPBACK
-from baluarte.errors import BaluarteError
 from baluarte.supervisor import logfiles
-from baluarte.supervisor.occupancy import Address
 from baluarte.supervisor.supervisor import Supervisor
 
 _MOST_ENTRIES = 10_000  # in one answer: what fits a screen many times over
 _USUAL_ENTRIES = 200
-_CLIENT_SECONDS = 5.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,7 +31,7 @@ def application(
     async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-            return _problem(401, "UNAUTHENTICATED", "the supervisor's token is missing or wrong")
+            return problem(401, "UNAUTHENTICATED", "the supervisor's token is missing or wrong")
         return await handler(request)
 
     async def state(_: web.Request) -> web.Response:
@@ -47,10 +41,10 @@ def application(
         try:
             last = min(int(request.query.get("last", _USUAL_ENTRIES)), _MOST_ENTRIES)
         except ValueError:
-            return _problem(400, "INVALID_INPUT", "last is not a whole number")
+            return problem(400, "INVALID_INPUT", "last is not a whole number")
         wanted = request.query.getall("part", [])
         if unknown := set(wanted) - set(logfiles.parts(supervisor.logs)):
-            return _problem(404, "PART_UNKNOWN", f"no logs of {', '.join(sorted(unknown))}")
+            return problem(404, "PART_UNKNOWN", f"no logs of {', '.join(sorted(unknown))}")
         found = await asyncio.to_thread(
             lambda: logfiles.entries(
                 supervisor.logs,
@@ -66,7 +60,8 @@ def application(
     return app
 
 
-def _problem(status: int, code: str, detail: str) -> web.Response:
+def problem(status: int, code: str, detail: str) -> web.Response:
+    """A coded refusal, as a problem document (RFC 9457)."""
     body = {"status": status, "code": code, "detail": detail}
     return web.json_response(body, status=status, content_type="application/problem+json")
 
@@ -81,21 +76,3 @@ async def serving(app: web.Application, port: int) -> AsyncIterator[int]:
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
-
-
-def fetch_state(address: Address) -> dict[str, Any]:
-    """What the running supervisor says of itself. Blocking."""
-    request = urllib.request.Request(  # noqa: S310 - our own loopback address
-        f"{address.url}/state", headers={"Authorization": f"Bearer {address.token}"}
-    )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(request, timeout=_CLIENT_SECONDS) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise BaluarteError.of(
-            "SUPERVISOR_SILENT",
-            f"the supervisor (pid {address.pid}) does not answer on {address.url}: {error}",
-            "it may be starting or ending; look at `baluarte logs supervisor`",
-        ) from error

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from baluarte.embedded import processes
 from baluarte.embedded.command import Command
 
 _OUTPUT_SECONDS = 1.0  # for the rest of the output after the end; others may hold the pipe open
@@ -40,6 +41,7 @@ class Child:
     stop_signal: signal.Signals
     _pipe: asyncio.BaseTransport | None = None
     _drained: asyncio.Event = field(default_factory=asyncio.Event)
+    _frozen: dict[int, float] = field(default_factory=dict)
 
     @classmethod
     async def launch(cls, command: Command, feed: Callable[[bytes], None]) -> "Child":
@@ -75,6 +77,24 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.popen.pid, signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """SIGSTOP for the process and all below it, also in sessions of their own.
+
+        Done on this thread, as in `kill_family`: an end that is told meanwhile waits its turn.
+        """
+        self._frozen |= processes.freeze(self.pid)
+
+    def thaw(self) -> None:
+        """SIGCONT for all that `freeze` stopped."""
+        frozen, self._frozen = self._frozen, {}
+        processes.thaw(frozen)
+
+    def kill_family(self) -> None:
+        """SIGKILL for the process and all below it. Frozen first: none can start another meanwhile."""
+        frozen = processes.freeze(self.pid)
+        self.kill()
+        processes.end_same(frozen)
+
     async def ended(self) -> int:
         """Wait for the end, end the rest of its group, take the rest of its output."""
         loop = asyncio.get_running_loop()
@@ -91,6 +111,7 @@ class Child:
 
         threading.Thread(target=wait, name=f"wait {self.pid}", daemon=True).start()
         code = await end
+        self.thaw()  # what is left of a frozen family; its head was ended by somebody else
         self.kill()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._drained.wait(), _OUTPUT_SECONDS)

@@ -3,7 +3,8 @@
 Nothing here touches a process or a clock; `part.py` does what the actions say and reports back with
 events. A process that ends by itself is started again after an exponential, jittered pause. Before
 it was ready once it gets a few tries only, since a wrong setting does not heal; afterwards it is
-restarted for ever, at a bounded rate.
+restarted for ever, at a bounded rate. Faults on purpose (`faults/`) are events like any other, so that
+whatever they do to a process is undone here, in whichever state they meet it.
 """
 
 from dataclasses import dataclass, replace
@@ -21,9 +22,15 @@ class State(StrEnum):
     STOPPING = "stopping"
     FAILED = "failed"
     """Given up: it never became ready."""
+    PAUSED = "paused"
+    """Stopped in its tracks by a fault; not asked, and not restarted for being silent."""
+    HELD = "held down"
+    """Ended by a fault, and not started again until it is released. There is no process."""
 
 
 RUNNING = frozenset({State.STARTING, State.READY, State.UNREADY})
+LIVING = RUNNING | {State.PAUSED, State.STOPPING}
+"""States with a process, or with one on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,53 @@ class Tick:
     """`wake_at` has come."""
 
 
-Event: TypeAlias = Start | Launched | NotLaunched | Exited | Probed | Stop | Tick
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A fault: SIGKILL, once; it is restarted as after any other end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A fault: ended with SIGKILL, and not restarted until `Release`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The end of `Hold`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A fault: stopped in its tracks until `Resume`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The end of `Pause`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A fault: starts from here on are `delay` seconds late; 0 ends it."""
+
+    delay: float
+
+
+Event: TypeAlias = (
+    Start
+    | Launched
+    | NotLaunched
+    | Exited
+    | Probed
+    | Stop
+    | Tick
+    | Crash
+    | Hold
+    | Release
+    | Pause
+    | Resume
+    | Slow
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +156,17 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Send SIGKILL to it and to its process group."""
+    """Send SIGKILL to it, to its process group and to all below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Send SIGSTOP to it, to its process group and to all below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw:
+    """Send SIGCONT to all that `Freeze` stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +177,7 @@ class Tell:
     level: str = "info"
 
 
-Action: TypeAlias = Launch | Terminate | Kill | Tell
+Action: TypeAlias = Launch | Terminate | Kill | Freeze | Thaw | Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +197,14 @@ class Situation:
     """While STOPPING: start again afterwards."""
     forced: bool = False
     """While STOPPING: with no time given."""
+    held: bool = False
+    """HELD, or STOPPING and HELD afterwards."""
+    paused_in: State | None = None
+    """While PAUSED: the state that it goes on in."""
+    time_left: float | None = None
+    """While PAUSED: what was left until `wake_at`, since a paused process cannot be late."""
+    start_delay: float = 0.0
+    """By which starts are late, through a fault."""
     reason: str | None = None
 
     @property
@@ -166,6 +237,26 @@ def step(now: Situation, event: Event, time: float, policy: RestartPolicy, jitte
         case Tick():
             if now.wake_at is not None and time >= now.wake_at:
                 return _woken(now, time, policy)
+        case _:
+            return _faulted(now, event, time, policy)
+    return now, ()
+
+
+def _faulted(now: Situation, event: Event, time: float, policy: RestartPolicy) -> Step:
+    match event:
+        case Crash():
+            if now.state in RUNNING and now.pid is not None:
+                return now, (Kill(),)
+        case Hold():
+            return _hold(now, time, policy)
+        case Release():
+            return _release(now, time)
+        case Pause():
+            return _pause(now, time)
+        case Resume():
+            return _resume(now, time)
+        case Slow(delay):
+            return _slow(now, delay, time)
     return now, ()
 
 
@@ -180,7 +271,8 @@ def _enter(now: Situation, state: State, time: float, wake_at: float | None) -> 
 
 def _launch(now: Situation, time: float) -> Step:
     started = _enter(replace(now, launches=now.launches + 1), State.STARTING, time, None)
-    return replace(started, pid=None, launched_at=time, reason=None), (Launch(),)
+    started = replace(started, pid=None, launched_at=time, reason=None, forced=False)
+    return started, (Launch(),)
 
 
 def _launched(now: Situation, pid: int, time: float, policy: RestartPolicy) -> Step:
@@ -192,18 +284,20 @@ def _launched(now: Situation, pid: int, time: float, policy: RestartPolicy) -> S
 
 
 def _ended(now: Situation, reason: str, time: float, policy: RestartPolicy, jitter: float) -> Step:
-    gone = replace(now, pid=None, reason=reason)
+    gone = replace(now, pid=None, reason=reason, paused_in=None, time_left=None)
+    if now.state not in LIVING:
+        return now, ()
+    if now.state is State.STOPPING and now.held:
+        return replace(_enter(gone, State.HELD, time, None), reason=None), (_HELD_DOWN,)
     if now.state is State.STOPPING and not now.restart_wanted:
         return replace(_enter(gone, State.STOPPED, time, None), reason=None), (Tell("stopped"),)
-    if now.state not in RUNNING and now.state is not State.STOPPING:
-        return now, ()
     failed = replace(gone, failures=now.failures + 1, restart_wanted=False)
     if now.state is State.STOPPING:  # we ended it, for not becoming ready
         failed = replace(failed, reason=now.reason)
     if not failed.ever_ready and failed.failures >= policy.tries:
         text = f"{failed.reason}; given up after {failed.failures} tries"
         return _enter(failed, State.FAILED, time, None), (Tell(text, "error"),)
-    pause = policy.pause(failed.failures, jitter)
+    pause = policy.pause(failed.failures, jitter) + now.start_delay
     text = f"{failed.reason}; starting again in {pause:.1f} s"
     return _enter(failed, State.BACKOFF, time, time + pause), (Tell(text, "warning"),)
 
@@ -223,14 +317,18 @@ def _probed(now: Situation, ready: bool, time: float, policy: RestartPolicy) -> 
 
 
 def _stop(now: Situation, force: bool, time: float, policy: RestartPolicy) -> Step:
-    if now.state is State.BACKOFF:
-        return _enter(now, State.STOPPED, time, None), (Tell("stopped"),)
-    if now.state not in RUNNING and now.state is not State.STOPPING:
+    if now.state in {State.BACKOFF, State.HELD}:
+        return replace(_enter(now, State.STOPPED, time, None), held=False), (Tell("stopped"),)
+    if now.state is State.PAUSED:  # a paused process could not act on the signal
+        awake, actions = _resume(now, time)
+        stopping, more = _stop(awake, force, time, policy)
+        return stopping, (*actions, *more)
+    if now.state not in LIVING:
         return now, ()
     stopping = now
     if now.state is not State.STOPPING:
         stopping = _enter(now, State.STOPPING, time, time + policy.grace)
-    stopping = replace(stopping, restart_wanted=False, forced=force or now.forced)
+    stopping = replace(stopping, restart_wanted=False, held=False, forced=force or now.forced)
     if now.pid is None:  # `Launched` will come, and be answered
         return replace(stopping, wake_at=None), ()
     if force:
@@ -254,3 +352,56 @@ def _woken(now: Situation, time: float, policy: RestartPolicy) -> Step:
             return replace(now, wake_at=time + policy.grace), (told, Kill())
         case _:
             return now, ()
+
+
+_HELD_DOWN = Tell("held down", "warning")
+
+
+def _hold(now: Situation, time: float, policy: RestartPolicy) -> Step:
+    if now.state is State.BACKOFF:
+        return replace(_enter(now, State.HELD, time, None), held=True), (_HELD_DOWN,)
+    ending_anyway = now.state is State.STOPPING and now.restart_wanted
+    if now.state not in RUNNING and not ending_anyway:
+        return now, ()
+    ending = _enter(now, State.STOPPING, time, time + policy.grace)
+    ending = replace(ending, held=True, restart_wanted=False, forced=True)
+    if now.pid is None:  # `Launched` will come, and be answered
+        return replace(ending, wake_at=None), ()
+    return ending, (Kill(),)
+
+
+def _release(now: Situation, time: float) -> Step:
+    if not now.held:
+        return now, ()
+    released = replace(now, held=False)
+    if now.state is not State.HELD:  # its end is still on its way
+        return replace(released, restart_wanted=True, reason="was held down"), ()
+    if now.start_delay:
+        text = f"released; starting in {now.start_delay:.1f} s"
+        return _enter(released, State.BACKOFF, time, time + now.start_delay), (Tell(text),)
+    started, actions = _launch(released, time)
+    return started, (Tell("released; starting"), *actions)
+
+
+def _pause(now: Situation, time: float) -> Step:
+    if now.state not in RUNNING or now.pid is None:
+        return now, ()
+    left = None if now.wake_at is None else max(0.0, now.wake_at - time)
+    paused = replace(_enter(now, State.PAUSED, time, None), paused_in=now.state, time_left=left)
+    return paused, (Freeze(), Tell("paused", "warning"))
+
+
+def _resume(now: Situation, time: float) -> Step:
+    if now.state is not State.PAUSED or now.paused_in is None:
+        return now, ()
+    wake_at = None if now.time_left is None else time + now.time_left
+    awake = _enter(now, now.paused_in, time, wake_at)
+    return replace(awake, paused_in=None, time_left=None), (Thaw(), Tell("continued"))
+
+
+def _slow(now: Situation, delay: float, time: float) -> Step:
+    slowed = replace(now, start_delay=delay)
+    if now.state is State.BACKOFF and now.wake_at is not None:
+        later = now.wake_at + delay - now.start_delay
+        slowed = replace(slowed, wake_at=max(time, later))
+    return slowed, ()

@@ -123,6 +123,20 @@ def end_leftovers(state: Path) -> list[str]:
     return sorted(left)
 
 
+def continue_leftovers(state: Path) -> list[str]:
+    """SIGCONT for recorded processes that a dead supervisor left paused, with all below them.
+
+    They then act on the signal that the kernel sent them at its death. Returns their names.
+    """
+    left = recorded(state)
+    paused = [name for name, pid in left.items() if processes.is_paused(pid)]
+    heads = [left[name] for name in paused]
+    for pid in (*heads, *processes.families(heads)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGCONT)
+    return sorted(paused)
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where the supervisor's API listens, and the token that it wants."""

@@ -15,18 +15,21 @@ from baluarte.supervisor.lifecycle import (
     RUNNING,
     Event,
     Exited,
+    Freeze,
     Kill,
     Launch,
     Launched,
     NotLaunched,
     Probed,
     RestartPolicy,
+    Resume,
     Situation,
     Start,
     State,
     Stop,
     Tell,
     Terminate,
+    Thaw,
     Tick,
     step,
 )
@@ -56,6 +59,7 @@ class PartSpec:
 
 
 Teller = Callable[[str, Tell], None]
+_Posted = tuple[Event, asyncio.Future[bool] | None]
 Noter = Callable[["Part"], None]
 
 
@@ -75,7 +79,7 @@ class Part:
     clock: Callable[[], float] = time.monotonic
     chance: random.Random = field(default_factory=random.Random)
     situation: Situation = field(default_factory=Situation)
-    _events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
+    _events: asyncio.Queue[_Posted] = field(default_factory=asyncio.Queue)
     _unhandled: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _child: Child | None = None
@@ -107,6 +111,23 @@ class Part:
         if self._runner is not None and not self._runner.done():
             self._post(Stop(force))
 
+    def resume(self) -> None:
+        """Go on, if a fault has paused it; returns at once."""
+        self._post(Resume())
+
+    async def ask(self, event: Event) -> bool:
+        """Have `event` handled, and say whether it changed anything.
+
+        Its signals are sent when this returns; their effects may follow.
+        """
+        if self._runner is None or self._runner.done():
+            return False
+        mattered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._post(event, mattered)
+        ends: set[asyncio.Future[Any]] = {mattered, self._runner}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        return mattered.done() and mattered.result()
+
     async def until(self, *states: State) -> State:
         """Wait until it is in one of `states`, with all that was asked before taken into account."""
         while self._unhandled or self.situation.state not in states:
@@ -136,22 +157,24 @@ class Part:
             self.crashed(error)
         self._changed.set()
 
-    def _post(self, event: Event) -> None:
+    def _post(self, event: Event, mattered: asyncio.Future[bool] | None = None) -> None:
         self._unhandled += 1
-        self._events.put_nowait(event)
+        self._events.put_nowait((event, mattered))
 
     async def _run(self) -> None:
         while True:
-            event = await self._next_event()
-            now, jitter = self.clock(), self.chance.random()
-            self.situation, actions = step(self.situation, event, now, self.spec.policy, jitter)
+            event, mattered = await self._next_event()
+            now, jitter, before = self.clock(), self.chance.random(), self.situation
+            self.situation, actions = step(before, event, now, self.spec.policy, jitter)
             for action in actions:
                 self._act(action)
+            if mattered is not None and not mattered.done():
+                mattered.set_result(bool(actions) or self.situation != before)
             if not isinstance(event, Tick):
                 self._unhandled -= 1
             self._changed.set()
 
-    async def _next_event(self) -> Event:
+    async def _next_event(self) -> _Posted:
         wake_at = self.situation.wake_at
         if wake_at is None:
             return await self._events.get()
@@ -161,7 +184,7 @@ class Part:
                 return await asyncio.wait_for(self._events.get(), left)
         elif not self._events.empty():
             return self._events.get_nowait()
-        return Tick()
+        return Tick(), None
 
     def _act(self, action: object) -> None:
         match action:
@@ -169,11 +192,19 @@ class Part:
                 self.told(self.name, action)
             case Launch():
                 self._help(self._launch(), "launch")
+            case _ if self._child is not None:
+                self._signal(self._child, action)
+
+    def _signal(self, child: Child, action: object) -> None:
+        match action:
             case Terminate():
-                if self._child is not None:
-                    self._child.ask_to_stop()
+                child.ask_to_stop()
             case Kill():
-                self.kill_now()
+                child.kill_family()
+            case Freeze():
+                child.freeze()
+            case Thaw():
+                child.thaw()
 
     def _help(self, work: Any, name: str) -> None:
         task = asyncio.create_task(work, name=f"{name} {self.name}")

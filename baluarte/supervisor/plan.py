@@ -3,7 +3,7 @@
 Everything that is wrong comes in one list, each with the way out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class Options:
     gateway_port: int | None = None
     replicas: Mapping[str, int] = field(default_factory=dict)
     demo: bool = True
+    chaos: bool = False
+    """Whether faults may be injected."""
+    chaos_in_production: bool = False
+    """The second word, without which production takes no faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,11 @@ class Plan:
     redis_url: str | None
     amqp_url: str | None
     demo: bool
+    chaos: bool
     passed_on: Mapping[str, str]
     """Settings of ours in the environment that every process gets as they are."""
+    told: frozenset[str]
+    """Names of all settings of ours in the environment."""
 
     @property
     def embeds_postgres(self) -> bool:
@@ -83,8 +90,14 @@ def make_plan(
     environ: Mapping[str, str],
     *,
     port_is_free: Callable[[int], bool] = ports.is_free,
+    checks: Sequence[Callable[[Plan], Sequence[Problem]]] = (),
 ) -> Plan:
-    """Check everything. Raises `BaluarteError` with all that is wrong."""
+    """Check everything. Raises `BaluarteError` with all that is wrong.
+
+    Args:
+        checks: further ones; each is given a plan in which defaults stand for what is wrong, so that
+            its problems are told in the same list.
+    """
     reader = settings.Reader(environ)
     environment = reader.get(
         "BALUARTE_ENVIRONMENT", parse=_environment, default=settings.Environment.DEVELOPMENT
@@ -108,11 +121,16 @@ def make_plan(
         redis_url=redis.reveal() if redis else None,
         amqp_url=amqp.reveal() if amqp else None,
         demo=options.demo and environment is not settings.Environment.PRODUCTION,
+        chaos=options.chaos,
         passed_on=_passed_on(environ),
+        told=frozenset(name for name in environ if name.startswith("BALUARTE_")),
     )
+    problems += _chaos_problems(options, environment)
     problems += _port_problems(_used_ports(plan), port_is_free)
+    for check in checks:
+        problems += check(plan)
     if problems:
-        raise BaluarteError(*problems)
+        raise BaluarteError(*dict.fromkeys(problems))  # several may have read the same setting
     return plan
 
 
@@ -180,6 +198,19 @@ def _replica_problems(replicas: Mapping[str, int]) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _chaos_problems(options: Options, environment: settings.Environment) -> list[Problem]:
+    in_production = environment is settings.Environment.PRODUCTION
+    if not options.chaos or not in_production or options.chaos_in_production:
+        return []
+    return [
+        Problem(
+            "CHAOS_IN_PRODUCTION",
+            "--chaos lets anybody with the supervisor's token kill and pause parts of production",
+            "leave it out, or add --chaos-in-production if that is what you want",
+        )
+    ]
 
 
 def _used_ports(plan: Plan) -> dict[str, int]:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from baluarte.supervisor.lifecycle import Tell
 
+_WIDEST = 1_000  # columns; a reason is one line of text
 _STYLES = {"info": "", "warning": "yellow", "error": "bold red"}
 _STATE_STYLES = {
     "ready": "green",
@@ -26,6 +28,8 @@ _STATE_STYLES = {
     "stopping": "cyan",
     "stopped": "dim",
     "failed": "bold red",
+    "paused": "magenta",
+    "held down": "magenta",
 }
 
 
@@ -73,9 +77,24 @@ def state_table(state: Mapping[str, Any]) -> Table:
             str(part["restarts"]),
             duration(part["uptimeSeconds"]),
             part["url"] or "–",
-            part["reason"] or "",
+            "; ".join(filter(None, (part["reason"], *map(_fault, part.get("faults", ()))))),
         )
     return table
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    late = f" by {fault['delay']:g} s" if "delay" in fault else ""
+    return f"fault {fault['id']}: {fault['kind']}{late}, {fault['remainingSeconds']:.0f} s left"
+
+
+def show_state(state: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the answer of /state, as wide as it is: a pid or an address that is cut helps nobody."""
+    console = console or _console()
+    table = state_table(state)
+    unbounded = console.options.update(max_width=_WIDEST)
+    needed = Measurement.get(console, unbounded, table).maximum
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 def duration(seconds: float | None) -> str:

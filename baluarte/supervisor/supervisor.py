@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,13 @@ class StopRequest:
 class Supervisor:
     """Owns the parts of one state directory, which the caller holds (`occupancy.occupied`).
 
-    `tell(part, message)` is where the operator hears of everything.
+    `tell(part, message)` is where the operator hears of everything; `notes(part)` is what others know of
+    a part, for the snapshot.
     """
 
     state: Path
     tell: Callable[[str, Tell], None]
+    notes: Callable[[str], Mapping[str, Any]] = lambda _: {}
     started_at: float = field(default_factory=time.time)
     _groups: list[list[Part]] = field(default_factory=list)
     broken: asyncio.Future[None] = field(
@@ -45,6 +47,8 @@ class Supervisor:
     )
     """Gets the exception of a bug in the supervision itself."""
     _stopped: bool = False
+    _silent: bool = False
+    """The log is finished; only the operator hears of what is still said."""
     _own_log: logfiles.LogFile = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +67,8 @@ class Supervisor:
         self._told(part, Tell(text, level))
 
     def _told(self, part: str, message: Tell) -> None:
-        self._own_log.say(message.text, message.level, part=part)
+        if not self._silent:
+            self._own_log.say(message.text, message.level, part=part)
         self.tell(part, message)
 
     async def start(self, specs: Sequence[PartSpec]) -> None:
@@ -93,9 +98,10 @@ class Supervisor:
 
     def _part(self, spec: PartSpec) -> Part:
         log = logfiles.LogFile(self.logs / f"{spec.name}.log", spec.name)
-        return Part(spec, log, self._told, lambda _: self._record(), self._crashed)
+        return Part(spec, log, self._told, lambda _: self._record(), self.crashed)
 
-    def _crashed(self, error: BaseException) -> None:
+    def crashed(self, error: BaseException) -> None:
+        """A bug in the supervision, or in what was built on it: everything is stopped."""
         if not self.broken.done():
             self.broken.set_exception(error)
 
@@ -133,6 +139,8 @@ class Supervisor:
         if self._stopped:
             return
         self._stopped = True
+        for part in self.parts:  # who is paused holds up the others' end as well as its own
+            part.resume()
         pids = [part.pid for part in self.parts if part.pid is not None]
         left = await asyncio.to_thread(processes.families_with_start, pids)
         helpers = [asyncio.create_task(self._force(request)), *self._preparations()]
@@ -146,6 +154,7 @@ class Supervisor:
         closing = [part.close() for part in self.parts]
         await asyncio.gather(*closing, *helpers, return_exceptions=True)
         (self.state / "children.json").unlink(missing_ok=True)
+        self._silent = True
         self._own_log.finish()
 
     def _preparations(self) -> list[asyncio.Task[object]]:
@@ -167,7 +176,7 @@ class Supervisor:
         return {
             "startedAt": self.started_at,
             "stateDir": str(self.state),
-            "parts": [_describe(part, now) for part in self.parts],
+            "parts": [{**_describe(part, now), **self.notes(part.name)} for part in self.parts],
         }
 
 

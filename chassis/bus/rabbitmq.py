@@ -513,6 +513,7 @@ class RabbitConsumer:
                 if self._channel is None:
                     return []
                 log.error("undecodable message set aside", **self._names)
-                await self._channel.basic_reject(held.tag, requeue=False)
+                async with asyncio.timeout(self._options.reply_timeout):
+                    await self._channel.basic_reject(held.tag, requeue=False)
                 self._buffer.remove(held)
         return deliveries

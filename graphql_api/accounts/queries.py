@@ -4,8 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from graphql_api.accounts.types import Account
+from graphql_api.accounts.types import Account, account_of
 from graphql_api.context import Info
+from graphql_api.degradation import ACCOUNT
 from graphql_api.fields import field
 from graphql_api.inputs import parse_id
 
@@ -16,7 +17,8 @@ class AccountQueries:
         description=(
             "The account of the signed-in user, or as staff of any user. Null without an error when it "
             "has not been opened yet, which takes moments after registration."
-        )
+        ),
+        degrades=ACCOUNT,
     )
     async def account(
         self,
@@ -28,5 +30,4 @@ class AccountQueries:
     ) -> Account | None:
         user = info.context.require_user()
         owner = user.id if user_id is None else parse_id(user_id, "userId")
-        row = await info.context.loaders.accounts.load(owner)
-        return Account.of(row) if row else None
+        return account_of(info, await info.context.loaders.accounts.load(owner))

@@ -4,7 +4,10 @@ from datetime import datetime
 
 import strawberry
 
+from graphql_api.context import Info
+from graphql_api.degradation import Freshness
 from graphql_api.money import Money
+from resilience import Served
 from services.ledger import contract
 
 
@@ -22,9 +25,12 @@ class Account:
     )
     active: bool = strawberry.field(description="Whether money can move in or out.")
     created_at: datetime = strawberry.field(description="When it was opened.")
+    freshness: Freshness = strawberry.field(
+        description="Whether this is current; when STALE, `balanceAsOf` still tells of when it is."
+    )
 
     @classmethod
-    def of(cls, row: contract.Account) -> "Account":
+    def of(cls, row: contract.Account, freshness: Freshness) -> "Account":
         """The ledger's row as clients see it."""
         return cls(
             id=strawberry.ID(str(row.id)),
@@ -35,4 +41,13 @@ class Account:
             balance_as_of=row.as_of,
             active=row.active,
             created_at=row.created_at,
+            freshness=freshness,
         )
+
+
+def account_of(info: Info, served: Served[contract.Account] | None) -> Account | None:
+    """What the field at `info.path` shows of what was served."""
+    if served is None:
+        return None
+    freshness = info.context.freshness(info.path, contract.SERVICE, served)
+    return Account.of(served.value, freshness)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from chassis.context import Call
+from graphql_api.downstream.last_good import LastGood
 from graphql_api.downstream.port import Client
 from services.ledger import contract
 
@@ -11,8 +12,9 @@ from services.ledger import contract
 class Ledger:
     """What the gateway asks the ledger."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, last_good: LastGood | None = None) -> None:
         self._client = client
+        self.last_good = last_good or LastGood()
 
     async def accounts(
         self, call: Call, owner_ids: Sequence[UUID]

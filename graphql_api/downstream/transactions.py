@@ -7,6 +7,7 @@ from chassis import codes
 from chassis.context import Call
 from chassis.contract import Operation, Req
 from chassis.errors import CodedError
+from graphql_api.downstream.last_good import LastGood
 from graphql_api.downstream.port import Client
 from services.transactions import contract
 
@@ -17,8 +18,9 @@ UNCERTAIN = frozenset({codes.OUTCOME_UNKNOWN.name, codes.INTERNAL.name})
 class Transactions:
     """What the gateway asks the transactions service."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, last_good: LastGood | None = None) -> None:
         self._client = client
+        self.last_good = last_good or LastGood()
 
     async def create(self, call: Call, request: contract.Create) -> contract.Transaction:
         return await self._move_money(call, contract.CREATE, request)

@@ -7,6 +7,7 @@ from chassis import codes
 from chassis.context import Call
 from chassis.contract import Operation, Req, Res
 from chassis.errors import CodedError
+from graphql_api.downstream.last_good import LastGood
 from graphql_api.downstream.port import Client
 from services.users import contract
 
@@ -14,8 +15,9 @@ from services.users import contract
 class Users:
     """What the gateway asks the users service."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, last_good: LastGood | None = None) -> None:
         self._client = client
+        self.last_good = last_good or LastGood()
 
     async def register(self, call: Call, request: contract.Register) -> contract.Session:
         """Register and sign in. An unknown outcome is told apart: there is no key to send it again with."""

@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from graphql_api.context import Info
+from graphql_api.degradation import LIVE, NULLED
 from graphql_api.fields import field
 from graphql_api.inputs import parse_id, request_of
 from graphql_api.notifications.batches import History
@@ -16,7 +17,10 @@ from services.notifications import contract
 
 @strawberry.type
 class NotificationQueries:
-    @field(description="What the signed-in user, or as staff any user, was told, newest first.")
+    @field(
+        description="What the signed-in user, or as staff any user, was told, newest first.",
+        degrades=NULLED,
+    )
     async def notifications(
         self,
         info: Info,
@@ -36,4 +40,4 @@ class NotificationQueries:
         page = await info.context.loaders.histories(History(first, after)).load(owner)
         if page is None:
             return None
-        return connection(page.notifications, page.next, after, Notification.of)
+        return connection(page.notifications, page.next, after, Notification.of, LIVE)

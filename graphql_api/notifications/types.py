@@ -7,8 +7,9 @@ from uuid import UUID
 import strawberry
 
 from graphql_api.context import Info
+from graphql_api.degradation import TRANSACTION
 from graphql_api.fields import field
-from graphql_api.transactions.types import Transaction
+from graphql_api.transactions.types import Transaction, transaction_of
 from services.notifications import contract
 
 
@@ -37,12 +38,14 @@ class Notification:
     )
     about: strawberry.Private[UUID | None]
 
-    @field(description="The transaction that it tells of, if it tells of one.")
+    @field(
+        description="The transaction that it tells of, if it tells of one.", degrades=TRANSACTION
+    )
     async def transaction(self, info: Info) -> Transaction | None:
         if self.about is None:
             return None
-        row = await info.context.loaders.transactions.load(self.about)
-        return Transaction.of(row) if row else None
+        served = await info.context.loaders.transactions.load(self.about)
+        return transaction_of(info, served) if served else None
 
     @classmethod
     def of(cls, row: contract.Notification) -> "Notification":

@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.context import Info
+from graphql_api.degradation import REFUSED
 from graphql_api.fields import mutation
 from graphql_api.sessions.inputs import LoginInput, LogoutInput, RefreshTokenInput, RegisterInput
 from graphql_api.sessions.types import Session
@@ -12,7 +13,7 @@ from graphql_api.sessions.types import Session
 
 @strawberry.type
 class SessionMutations:
-    @mutation(description="Register a customer and sign them in.")
+    @mutation(description="Register a customer and sign them in.", degrades=REFUSED)
     async def register(
         self,
         info: Info,
@@ -29,7 +30,8 @@ class SessionMutations:
         description=(
             "Sign in. INVALID_CREDENTIALS tells neither whether the address is known nor how long the "
             "check took."
-        )
+        ),
+        degrades=REFUSED,
     )
     async def login(
         self,
@@ -47,7 +49,8 @@ class SessionMutations:
         description=(
             "Exchange a refresh token for new tokens. When the answer was lost, the same token may be "
             "sent again within 30 seconds; later use of an old token ends the session."
-        )
+        ),
+        degrades=REFUSED,
     )
     async def refresh_token(
         self,
@@ -59,7 +62,10 @@ class SessionMutations:
         ask = info.context.ask
         return Session.of(await ask.downstream.users.refresh(ask.call, input.request()))
 
-    @mutation(description="End a session; true also when it had ended before or was never there.")
+    @mutation(
+        description="End a session; true also when it had ended before or was never there.",
+        degrades=REFUSED,
+    )
     async def logout(
         self,
         info: Info,

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from graphql_api.degradation import LIVE
 from graphql_api.users.types import User
 from services.users import contract
 
@@ -30,5 +31,5 @@ class Session:
             access_expires_in=row.access_expires_in,
             refresh_token=row.refresh_token,
             refresh_expires_in=row.refresh_expires_in,
-            user=User.of(row.user),
+            user=User.of(row.user, LIVE),
         )

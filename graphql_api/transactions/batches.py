@@ -1,12 +1,15 @@
 """Batch functions over the transactions service, and the names of counterparties."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from chassis.context import Call
+from chassis.errors import CodedError
 from graphql_api.batching import Ask, Failure, each, for_owners, may_see
+from graphql_api.degradation import NAME, TRANSACTION
+from graphql_api.downstream.last_good import COUNTERPARTY, OWNER, STAFF, JsonCodec, Kept
+from graphql_api.transactions.pages import KeptPage, Statement, kept_pages
+from resilience import Served
 from services.transactions import contract
 from services.users.contract import PublicName
 
@@ -14,54 +17,92 @@ STATEMENTS_LIMIT = 100
 """Most users of one statement call, as the contract says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """Which page of which transactions: equal values share a downstream call."""
+def _reader(call: Call) -> str:
+    """Who reads: what is seen of a transaction depends on the reader, staff or not."""
+    return str(call.user.id) if call.user is not None else ""
 
-    first: int
-    after: str | None = None
-    status: contract.TransactionStatus | None = None
-    type: contract.TransactionType | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    counterparty_id: UUID | None = None
+
+def _view(call: Call, _: object) -> str:
+    return STAFF if call.user is not None and call.user.is_staff else OWNER
+
+
+def _may_read_transaction(call: Call, id_: UUID, row: contract.Transaction) -> bool:
+    return row.id == id_ and takes_part(call, row)
+
+
+def _may_read_name(call: Call, user_id: UUID, name: PublicName) -> bool:
+    return name.id == user_id and call.user is not None
+
+
+KEPT_TRANSACTIONS = Kept(
+    contract="transactions.transaction.v1",
+    codec=JsonCodec(contract.Transaction),
+    max_stale_seconds=TRANSACTION.seconds,
+    entity=lambda call, id_: f"{id_}:{_reader(call)}",
+    view=_view,
+    may_read=_may_read_transaction,
+)
+"""By id only. A look-up by idempotency key has no copies: finding nothing means "not seen yet", and what
+the client does next hangs on it."""
+
+KEPT_NAMES = Kept(
+    contract="users.name.v1",
+    codec=JsonCodec(PublicName),
+    max_stale_seconds=NAME.seconds,
+    entity=lambda _, user_id: str(user_id),
+    view=lambda *_: COUNTERPARTY,
+    may_read=_may_read_name,
+)
 
 
 async def transactions(
     ask: Ask, ids: Sequence[UUID]
-) -> list[contract.Transaction | Failure | None]:
+) -> list[Served[contract.Transaction] | Failure | None]:
     """Each transaction; None where there is none or the caller takes no part in it."""
-    rows = await each(ids, lambda keys: ask.downstream.transactions.by_id(ask.call, keys))
+    service = ask.downstream.transactions
+    rows = await each(
+        ids,
+        lambda keys: service.last_good.read(
+            ask.call, KEPT_TRANSACTIONS, keys, lambda call: service.by_id(call, keys)
+        ),
+    )
     return [
-        row if isinstance(row, Failure) or row is None or takes_part(ask.call, row) else None
+        row if not isinstance(row, Served) or takes_part(ask.call, row.value) else None
         for row in rows
     ]
 
 
 async def statements(
     ask: Ask, statement: Statement, user_ids: Sequence[UUID]
-) -> list[contract.TransactionPage | Failure | None]:
+) -> list[Served[contract.TransactionPage] | Failure | None]:
     """The page of each user that `statement` describes."""
+    service = ask.downstream.transactions
+    digest = statement.digest()
 
-    async def fetch(ids: list[UUID]) -> list[contract.TransactionPage | None]:
-        request = contract.ListTransactions(
-            user_ids=ids,
-            first=statement.first,
-            after=statement.after,
-            status=statement.status,
-            type=statement.type,
-            since=statement.since,
-            until=statement.until,
-            counterparty_id=statement.counterparty_id,
-        )
-        return await ask.downstream.transactions.pages(ask.call, request)
+    async def fetch(ids: list[UUID]) -> Sequence[Served[KeptPage] | CodedError | None]:
+        async def ask_service(call: Call) -> list[KeptPage | None]:
+            pages = await service.pages(call, statement.request(ids))
+            return [KeptPage(statement=digest, page=page) if page else None for page in pages]
 
-    return await for_owners(ask.call, user_ids, fetch)
+        return await service.last_good.read(ask.call, kept_pages(digest), ids, ask_service)
+
+    outcomes = await for_owners(ask.call, user_ids, fetch)
+    return [_unwrapped(item) if isinstance(item, Served) else item for item in outcomes]
 
 
-async def names(ask: Ask, user_ids: Sequence[UUID]) -> list[PublicName | Failure | None]:
+def _unwrapped(kept: Served[KeptPage]) -> Served[contract.TransactionPage]:
+    return Served(kept.value.page, kept.freshness, kept.age, kept.tier, kept.error)
+
+
+async def names(ask: Ask, user_ids: Sequence[UUID]) -> list[Served[PublicName] | Failure | None]:
     """The name of each user: all that a counterparty may know."""
-    return await each(user_ids, lambda ids: ask.downstream.users.names(ask.call, ids))
+    users = ask.downstream.users
+    return await each(
+        user_ids,
+        lambda ids: users.last_good.read(
+            ask.call, KEPT_NAMES, ids, lambda call: users.names(call, ids)
+        ),
+    )
 
 
 def takes_part(call: Call, row: contract.Transaction) -> bool:

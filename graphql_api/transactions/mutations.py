@@ -6,6 +6,7 @@ import strawberry
 
 from chassis import codes
 from graphql_api.context import Info
+from graphql_api.degradation import LIVE, QUEUED
 from graphql_api.fields import mutation
 from graphql_api.transactions.inputs import CashInput, ReverseInput, TransferInput
 from graphql_api.transactions.types import Transaction
@@ -20,7 +21,8 @@ _UNKNOWN = (
 @strawberry.type
 class TransactionMutations:
     @mutation(
-        description="Pay another user. PENDING means accepted; ask `transaction` later." + _UNKNOWN
+        description="Pay another user. PENDING means accepted; ask `transaction` later." + _UNKNOWN,
+        degrades=QUEUED,
     )
     async def transfer(
         self,
@@ -37,7 +39,8 @@ class TransactionMutations:
 
     @mutation(
         description="Pay money in from outside: a demonstration rail, capped, off in production."
-        + _UNKNOWN
+        + _UNKNOWN,
+        degrades=QUEUED,
     )
     async def deposit(
         self,
@@ -51,7 +54,8 @@ class TransactionMutations:
 
     @mutation(
         description="Pay money out to outside: a demonstration rail, capped, off in production."
-        + _UNKNOWN
+        + _UNKNOWN,
+        degrades=QUEUED,
     )
     async def withdraw(
         self,
@@ -67,7 +71,8 @@ class TransactionMutations:
         description=(
             "Take a completed transaction back, once, if the receiver has the funds. For staff. "
             "Answers the reversal." + _UNKNOWN
-        )
+        ),
+        degrades=QUEUED,
     )
     async def reverse(
         self,
@@ -78,9 +83,11 @@ class TransactionMutations:
     ) -> Transaction | None:
         info.context.require_staff()
         ask = info.context.ask
-        return Transaction.of(await ask.downstream.transactions.reverse(ask.call, input.request()))
+        return Transaction.of(
+            await ask.downstream.transactions.reverse(ask.call, input.request()), LIVE
+        )
 
 
 async def _create(info: Info, request: contract.Create) -> Transaction:
     ask = info.context.ask
-    return Transaction.of(await ask.downstream.transactions.create(ask.call, request))
+    return Transaction.of(await ask.downstream.transactions.create(ask.call, request), LIVE)

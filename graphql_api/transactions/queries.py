@@ -6,6 +6,7 @@ import strawberry
 
 from chassis import codes
 from graphql_api.context import Info
+from graphql_api.degradation import LIVE, TRANSACTION
 from graphql_api.fields import field
 from graphql_api.inputs import parse_id, request_of
 from graphql_api.paging import DEFAULT_PAGE, Connection
@@ -20,7 +21,7 @@ from graphql_api.transactions.statements import (
     statement_of,
     transactions_of,
 )
-from graphql_api.transactions.types import Transaction
+from graphql_api.transactions.types import Transaction, transaction_of
 from services.transactions import contract
 
 
@@ -30,8 +31,9 @@ class TransactionQueries:
         description=(
             "A transaction that the signed-in user takes part in, by its id or by the idempotency key "
             "that the user asked for it with; give exactly one. By key, null without an error means "
-            '"not seen yet": the request may still be on its way.'
-        )
+            '"not seen yet": the request may still be on its way; it never answers a copy.'
+        ),
+        degrades=TRANSACTION,
     )
     async def transaction(
         self,
@@ -47,17 +49,18 @@ class TransactionQueries:
         if (id is None) == (idempotency_key is None):
             raise codes.INVALID_INPUT.error("Give either `id` or `idempotencyKey`.", field="id")
         if id is not None:
-            row = await info.context.loaders.transactions.load(parse_id(id, "id"))
-            if row is None:
+            served = await info.context.loaders.transactions.load(parse_id(id, "id"))
+            if served is None:
                 raise codes.TRANSACTION_NOT_FOUND.error(field="id")
-            return Transaction.of(row)
+            return transaction_of(info, served)
         asked = request_of(contract.FindTransaction, {"idempotencyKey": idempotency_key})
         ask = info.context.ask
         found = await ask.downstream.transactions.by_key(ask.call, asked.idempotency_key)
-        return Transaction.of(found) if found else None
+        return Transaction.of(found, LIVE) if found else None
 
     @field(
-        description="The statement of the signed-in user, or as staff of any user, newest first."
+        description="The statement of the signed-in user, or as staff of any user, newest first.",
+        degrades=TRANSACTION,
     )
     async def transactions(
         self,
@@ -85,4 +88,4 @@ class TransactionQueries:
             counterparty_id=counterparty_id,
         )
         owner = user.id if user_id is None else parse_id(user_id, "userId")
-        return await transactions_of(info.context, owner, statement)
+        return await transactions_of(info, owner, statement)

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import strawberry
 
-from graphql_api.context import Context
+from graphql_api.context import Info
 from graphql_api.inputs import parse_id, request_of
 from graphql_api.paging import AFTER, DEFAULT_PAGE, FIRST, Connection, connection, page_size
-from graphql_api.transactions.batches import Statement
+from graphql_api.transactions.pages import Statement
 from graphql_api.transactions.types import Transaction, TransactionStatus, TransactionType
 from services.transactions import contract
 
@@ -77,10 +77,18 @@ def statement_of(
 
 
 async def transactions_of(
-    context: Context, user_id: UUID, statement: Statement
+    info: Info, user_id: UUID, statement: Statement
 ) -> Connection[Transaction] | None:
     """The page of one user, loaded together with those of others that ask for the same."""
-    page = await context.loaders.statements(statement).load(user_id)
-    if page is None:
+    served = await info.context.loaders.statements(statement).load(user_id)
+    if served is None:
         return None
-    return connection(page.transactions, page.next, statement.after, Transaction.of)
+    freshness = info.context.freshness(info.path, contract.SERVICE, served)
+    page = served.value
+    return connection(
+        page.transactions,
+        page.next,
+        statement.after,
+        lambda row: Transaction.of(row, freshness),
+        freshness,
+    )

@@ -8,12 +8,14 @@ import strawberry
 
 from chassis.errors import CodedError
 from graphql_api.context import Info
-from graphql_api.degradation import Freshness, FreshnessState
+from graphql_api.degradation import NAME, OF_UNKNOWN_AGE, Freshness
 from graphql_api.fields import field
 from graphql_api.money import Money
 from graphql_api.scalars import MetadataObject
+from resilience import Served
 from services.transactions import contract
 from services.users.contract import SERVICE as USERS
+from services.users.contract import PublicName
 
 
 @strawberry.enum(description="What kind of movement it is.")
@@ -48,33 +50,39 @@ class Counterparty:
 
     @field(
         description=(
-            "Name of the user. When the users service does not answer, the last name that the "
-            "transactions service heard of, with `freshness` saying STALE."
-        )
+            "Name of the user. When the users service does not answer, the last name that it told, or "
+            "else the last that the transactions service heard of, with `freshness` saying STALE."
+        ),
+        degrades=NAME,
     )
     async def name(self, info: Info) -> str | None:
-        name, failure = await self._look_up(info)
+        served, failure = await self._look_up(info)
+        if served is not None:
+            info.context.freshness(info.path, USERS, served)
+            return served.value.name
         if failure is not None:
-            if name is None:
+            if self.known_name is None:
                 raise failure
-            info.context.degrade(info.path, USERS, failure, "transactions")
-        return name
+            info.context.degrade(info.path, USERS, failure, contract.SERVICE)
+            return self.known_name
+        return None
 
-    @field(description="Whether `name` is current; null when there is no name.")
+    @field(
+        description="Whether `name` is current; null when there is no name.",
+        degrades=NAME,
+    )
     async def freshness(self, info: Info) -> Freshness | None:
-        name, failure = await self._look_up(info)
-        if name is None:
-            return None
-        state = FreshnessState.FRESH if failure is None else FreshnessState.STALE
-        return Freshness(state=state, age_seconds=None)
+        served, failure = await self._look_up(info)
+        if served is not None:
+            return Freshness.of(served)
+        return OF_UNKNOWN_AGE if failure is not None and self.known_name is not None else None
 
-    async def _look_up(self, info: Info) -> tuple[str | None, CodedError | None]:
-        """The best name there is, and why it is not the users service's, if it is not."""
+    async def _look_up(self, info: Info) -> tuple[Served[PublicName] | None, CodedError | None]:
+        """The users service's name, now or of earlier, or why there is none of it."""
         try:
-            found = await info.context.loaders.names.load(self.user_id)
+            return await info.context.loaders.names.load(self.user_id), None
         except CodedError as error:
-            return self.known_name, error
-        return found.name if found else None, None
+            return None, error
 
 
 def _counterparty(user_id: UUID | None, known_name: str | None) -> Counterparty | None:
@@ -119,9 +127,12 @@ class Transaction:
     processed_at: datetime | None = strawberry.field(
         description="When it became COMPLETED or FAILED; null while PENDING."
     )
+    freshness: Freshness = strawberry.field(
+        description="Whether this is current; when STALE, `status` may have moved on since."
+    )
 
     @classmethod
-    def of(cls, row: contract.Transaction) -> "Transaction":
+    def of(cls, row: contract.Transaction, freshness: Freshness) -> "Transaction":
         """The transactions service's row as clients see it."""
         return cls(
             id=strawberry.ID(str(row.id)),
@@ -138,4 +149,11 @@ class Transaction:
             reversed_by_id=_id(row.reversed_by),
             created_at=row.created_at,
             processed_at=row.processed_at,
+            freshness=freshness,
         )
+
+
+def transaction_of(info: Info, served: Served[contract.Transaction]) -> Transaction:
+    """What the field at `info.path` shows of what was served."""
+    freshness = info.context.freshness(info.path, contract.SERVICE, served)
+    return Transaction.of(served.value, freshness)

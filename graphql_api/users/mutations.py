@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from graphql_api.context import Info
+from graphql_api.degradation import LIVE, REFUSED
 from graphql_api.fields import mutation
 from graphql_api.users.inputs import (
     SetUserActiveInput,
@@ -16,7 +17,7 @@ from graphql_api.users.types import User
 
 @strawberry.type
 class UserMutations:
-    @mutation(description="Change one's own profile.")
+    @mutation(description="Change one's own profile.", degrades=REFUSED)
     async def update_profile(
         self,
         info: Info,
@@ -26,9 +27,9 @@ class UserMutations:
     ) -> User | None:
         info.context.require_user()
         ask = info.context.ask
-        return User.of(await ask.downstream.users.update_profile(ask.call, input.request()))
+        return User.of(await ask.downstream.users.update_profile(ask.call, input.request()), LIVE)
 
-    @mutation(description="Change one's own banking details.")
+    @mutation(description="Change one's own banking details.", degrades=REFUSED)
     async def update_banking_details(
         self,
         info: Info,
@@ -39,10 +40,11 @@ class UserMutations:
         info.context.require_user()
         ask = info.context.ask
         row = await ask.downstream.users.update_banking_details(ask.call, input.request())
-        return User.of(row)
+        return User.of(row, LIVE)
 
     @mutation(
-        description="Activate or deactivate a user, which ends their sessions. For administrators."
+        description="Activate or deactivate a user, which ends their sessions. For administrators.",
+        degrades=REFUSED,
     )
     async def set_user_active(
         self,
@@ -53,4 +55,4 @@ class UserMutations:
     ) -> User | None:
         info.context.require_admin()
         ask = info.context.ask
-        return User.of(await ask.downstream.users.set_active(ask.call, input.request()))
+        return User.of(await ask.downstream.users.set_active(ask.call, input.request()), LIVE)

@@ -6,21 +6,22 @@ import strawberry
 
 from chassis import codes
 from graphql_api.context import Info
+from graphql_api.degradation import LIVE, NULLED, PROFILE
 from graphql_api.fields import field
 from graphql_api.inputs import parse_id, request_of
 from graphql_api.paging import AFTER, DEFAULT_PAGE, FIRST, Connection, connection, page_size
-from graphql_api.users.types import User
+from graphql_api.users.types import User, user_of
 from services.users import contract
 
 
 @strawberry.type
 class UserQueries:
-    @field(description="The signed-in user.")
+    @field(description="The signed-in user.", degrades=PROFILE)
     async def me(self, info: Info) -> User | None:
-        row = await info.context.loaders.profiles.load(info.context.require_user().id)
-        return User.of(row) if row else None
+        served = await info.context.loaders.profiles.load(info.context.require_user().id)
+        return user_of(info, served) if served else None
 
-    @field(description="A user by id: oneself, or as staff anybody.")
+    @field(description="A user by id: oneself, or as staff anybody.", degrades=PROFILE)
     async def user(
         self,
         info: Info,
@@ -29,12 +30,12 @@ class UserQueries:
         ],
     ) -> User | None:
         info.context.require_user()
-        row = await info.context.loaders.profiles.load(parse_id(id, "id"))
-        if row is None:
+        served = await info.context.loaders.profiles.load(parse_id(id, "id"))
+        if served is None:
             raise codes.USER_NOT_FOUND.error(field="id")
-        return User.of(row)
+        return user_of(info, served)
 
-    @field(description="All users, newest first. For staff.")
+    @field(description="All users, newest first. For staff.", degrades=NULLED)
     async def users(
         self,
         info: Info,
@@ -53,4 +54,4 @@ class UserQueries:
         )
         ask = info.context.ask
         page = await ask.downstream.users.page(ask.call, request)
-        return connection(page.users, page.next, after, User.of)
+        return connection(page.users, page.next, after, lambda row: User.of(row, LIVE), LIVE)

@@ -4,10 +4,13 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
+import msgspec
 import strawberry
 
-from graphql_api.accounts.types import Account
+from graphql_api import degradation
+from graphql_api.accounts.types import Account, account_of
 from graphql_api.context import Info
+from graphql_api.degradation import Freshness
 from graphql_api.fields import field
 from graphql_api.paging import DEFAULT_PAGE, Connection
 from graphql_api.transactions.statements import (
@@ -22,6 +25,8 @@ from graphql_api.transactions.statements import (
     transactions_of,
 )
 from graphql_api.transactions.types import Transaction
+from graphql_api.users.known import KnownProfile
+from resilience import Served
 from services.users import contract
 
 
@@ -62,18 +67,28 @@ class User:
     banking_details: BankingDetails | None = strawberry.field(
         description="Where other banks send money to; null until told."
     )
-    role: Role = strawberry.field(description="What the user may do.")
+    role: Role | None = strawberry.field(
+        description=(
+            "What the user may do. Roles are never kept: while `freshness` is STALE it is one's own as the "
+            "access token proves it, and null for anybody else."
+        )
+    )
     active: bool = strawberry.field(description="Whether the user can sign in.")
     created_at: datetime = strawberry.field(description="When the user registered.")
     updated_at: datetime = strawberry.field(description="When the profile last changed.")
+    freshness: Freshness = strawberry.field(
+        description="Whether the profile is current; account and statement say it of themselves."
+    )
     user_id: strawberry.Private[UUID]
 
-    @field(description="The user's account; null until it has been opened.")
+    @field(
+        description="The user's account; null until it has been opened.",
+        degrades=degradation.ACCOUNT,
+    )
     async def account(self, info: Info) -> Account | None:
-        row = await info.context.loaders.accounts.load(self.user_id)
-        return Account.of(row) if row else None
+        return account_of(info, await info.context.loaders.accounts.load(self.user_id))
 
-    @field(description="The user's statement, newest first.")
+    @field(description="The user's statement, newest first.", degrades=degradation.TRANSACTION)
     async def transactions(
         self,
         info: Info,
@@ -94,10 +109,10 @@ class User:
             until=until,
             counterparty_id=counterparty_id,
         )
-        return await transactions_of(info.context, self.user_id, statement)
+        return await transactions_of(info, self.user_id, statement)
 
     @classmethod
-    def of(cls, row: contract.Profile) -> "User":
+    def of(cls, row: contract.Profile | KnownProfile, freshness: Freshness) -> "User":
         """The users service's row as clients see it."""
         details = row.banking_details
         return cls(
@@ -113,9 +128,20 @@ class User:
             )
             if details
             else None,
-            role=Role[row.role.name],
+            role=Role[row.role.name] if row.role else None,
             active=row.active,
             created_at=row.created_at,
             updated_at=row.updated_at,
+            freshness=freshness,
             user_id=row.id,
         )
+
+
+def user_of(info: Info, served: Served[KnownProfile]) -> User:
+    """What the field at `info.path` shows of what was served."""
+    freshness = info.context.freshness(info.path, contract.SERVICE, served)
+    profile, reader = served.value, info.context.ask.call.user
+    if profile.role is None and reader is not None and reader.id == profile.id:
+        # A copy has no role; one's own is proved by the token that was verified just now.
+        profile = msgspec.structs.replace(profile, role=contract.Role(reader.role))
+    return User.of(profile, freshness)

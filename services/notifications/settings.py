@@ -20,6 +20,9 @@ DEFAULT_CHANNELS: tuple[str, ...] = ("log",)
 MIN_SECRET = 16
 """Fewest characters of the webhook's shared secret."""
 
+WEBHOOK_URL = "BALUARTE_NOTIFICATIONS_WEBHOOK_URL"
+WEBHOOK_SECRET_FILE = "BALUARTE_NOTIFICATIONS_WEBHOOK_SECRET_FILE"  # noqa: S105 - a setting's name
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
@@ -57,7 +60,11 @@ def read(environ: Mapping[str, str]) -> NotificationsSettings:
     channels = reader.get(
         "BALUARTE_NOTIFICATIONS_CHANNELS", parse=_channels, default=DEFAULT_CHANNELS
     )
-    webhook = _webhook(reader, common) if "webhook" in channels else None
+    webhook = None
+    if "webhook" in channels:
+        webhook = _webhook(reader, common)
+    else:
+        reader.pass_over(WEBHOOK_URL, WEBHOOK_SECRET_FILE)
     retention = reader.get(
         "BALUARTE_NOTIFICATIONS_RETENTION_DAYS", parse=whole_number(1, 36_500), default=730
     )
@@ -84,13 +91,13 @@ def _webhook(reader: Reader, common: Settings) -> Webhook:
 
     return Webhook(
         url=reader.require(
-            "BALUARTE_NOTIFICATIONS_WEBHOOK_URL",
+            WEBHOOK_URL,
             parse=url,
             default="",
             hint="give the https URL that takes notifications, or leave the channel webhook out",
         ),
         secret=reader.require(
-            "BALUARTE_NOTIFICATIONS_WEBHOOK_SECRET_FILE",
+            WEBHOOK_SECRET_FILE,
             parse=_secret,
             default=Secret(""),
             hint="name a file with the secret that you share with the receiver",

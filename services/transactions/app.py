@@ -63,7 +63,14 @@ def build(
     policies = policies or Policies.open(common, POLICY_FILE)
     metrics = policies.metrics
     engine = open_database(common, registry, policies, pool_size=POOL_SIZE)
-    parts = assemble(engine, ledger, metrics, rail=settings.rail, intake=intake(engine))
+    parts = assemble(
+        engine,
+        ledger,
+        metrics,
+        rail=settings.rail,
+        intake=intake(engine),
+        queued=lambda: policies.queued("ledger"),
+    )
     # Closed before the database: what is on its way to the ledger is settled first.
     registry.register("transfers under way", close=parts.transfers.drain)
     transfers, reading = parts.transfers, parts.reading

@@ -1,5 +1,7 @@
 """What this service tells Prometheus about money."""
 
+from collections.abc import Callable
+
 from chassis.metrics import AGE_BUCKETS, Metrics
 from services.transactions.contract import TransactionType
 from services.transactions.leases import Backlog
@@ -10,9 +12,14 @@ _OUTCOMES = ("completed", "failed")
 
 
 class Measures:
-    """The metrics, by what happened."""
+    """The metrics, by what happened.
 
-    def __init__(self, metrics: Metrics) -> None:
+    Args:
+        queued: told of each request that is carried out later because the ledger has not answered.
+    """
+
+    def __init__(self, metrics: Metrics, queued: Callable[[], None] = lambda: None) -> None:
+        self._queued = queued
         self._transfers = metrics.counter(
             "bank_transfers_total",
             "Transactions that reached their outcome",
@@ -27,7 +34,7 @@ class Measures:
         self.accepted = metrics.counter(
             "bank_transfers_accepted_total", "Transactions committed as PENDING"
         )
-        self.answered_pending = metrics.counter(
+        self._answered_pending = metrics.counter(
             "bank_transfers_answered_pending_total",
             "Requests that were answered before the ledger's outcome was known",
         )
@@ -49,6 +56,11 @@ class Measures:
             "Age of the oldest transaction that is still PENDING; 0 when there is none",
         )
         self._pending = metrics.gauge("saga_in_progress", "Transactions that are PENDING")
+
+    def answered_pending(self) -> None:
+        """A request was told PENDING: accepted, and carried out later."""
+        self._answered_pending.inc()
+        self._queued()
 
     def settled(self, row: Row) -> None:
         """A transaction has reached its outcome."""

@@ -51,11 +51,12 @@ def assemble(
     posting_seconds: float = POSTING_SECONDS,
     recovery: RecoveryOptions | None = None,
     prune: PruneOptions | None = None,
+    queued: Callable[[], None] = lambda: None,
     clock: Clock = SYSTEM_CLOCK,
     rng: random.Random | None = None,
 ) -> Parts:
     """Put the parts together on the database of `engine` and the given ledger."""
-    measures = Measures(metrics)
+    measures = Measures(metrics, queued)
     leases = Leases(engine, rng=rng)
     settlement = Settlement(engine)
     poster = Poster(ledger, settlement, leases, measures, read=read, seconds=posting_seconds)

@@ -173,7 +173,7 @@ class Transfers:
             except Exception as error:  # noqa: BLE001 - whatever happened there, PENDING is true
                 _log.error("posting failed", transactionId=row.id, exc_info=error)
         if row.pending and isinstance(taken, Begun):
-            self._measures.answered_pending.inc()
+            self._measures.answered_pending()
         return TransactionAnswer(transaction=view(row, user), replayed=isinstance(taken, Replayed))
 
     def _count_conflict(self, error: CodedError) -> None:

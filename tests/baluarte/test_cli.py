@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from baluarte import migrate
-from baluarte.cli import EXIT_NOT_RUNNING, EXIT_PROBLEM, main
+from baluarte.cli import main
 from baluarte.supervisor.logfiles import LogFile
+from baluarte.terminal import EXIT_NOT_RUNNING, EXIT_PROBLEM
 from tests import servers
 from tests.baluarte.platforms import free_ports
 
@@ -17,7 +18,7 @@ def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(main, arguments, env=environment)
 
 
-@pytest.mark.parametrize("command", ["up", "status", "logs", "migrate"])
+@pytest.mark.parametrize("command", ["up", "status", "logs", "migrate", "chaos"])
 def test_each_command_explains_itself(command: str) -> None:
     """--help and -h say what it does; the group's help lists it."""
     assert run(command, "-h").exit_code == 0
@@ -112,3 +113,32 @@ def test_migrate_without_a_database() -> None:
     answer = run("migrate", BALUARTE_DATABASE_URL="", **names)
     assert answer.exit_code == EXIT_PROBLEM
     assert "DATABASE_URL_MISSING" in answer.output
+
+
+CHAOS = {
+    "stop": [],
+    "faults": [],
+    "kill": ["users"],
+    "pause": ["users", "--seconds", "3"],
+    "hold": ["users"],
+    "slow-start": ["users", "--delay", "2"],
+}
+
+
+@pytest.mark.parametrize("command", list(CHAOS))
+def test_each_fault_has_a_command(command: str, tmp_path: Path) -> None:
+    """It explains itself, and says with its exit code that nothing runs that it could reach."""
+    assert len(run("chaos", command, "--help").output.splitlines()) > 4
+    answer = run("chaos", command, *CHAOS[command], "--state-dir", str(tmp_path / "none"))
+    assert answer.exit_code == EXIT_NOT_RUNNING
+    assert "NOT_RUNNING" in answer.output
+
+
+def test_chaos_in_production_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """With the option that would allow it in the message, and no state left behind."""
+    state = ("--state-dir", str(tmp_path / "state"))
+    refused = run("up", "--chaos", *state, BALUARTE_ENVIRONMENT="production", **free_ports())
+    assert refused.exit_code == EXIT_PROBLEM
+    assert "CHAOS_IN_PRODUCTION" in refused.output
+    assert "--chaos-in-production" in refused.output
+    assert not (tmp_path / "state" / "postgres").exists()

@@ -257,8 +257,9 @@ async def slow_commit(engine: AsyncEngine, seconds: float) -> None:
 async def test_cancelled_during_commit_tells_the_commits_own_outcome(engine: AsyncEngine) -> None:
     """A deadline that passes while COMMIT is under way does not turn done into "nothing done"."""
     await slow_commit(engine, 0.3)
-    async with asyncio.timeout(0.1), transaction(engine) as uow:
+    async with asyncio.timeout(None) as limit, transaction(engine) as uow:
         await uow.connection.execute(INSERT, {"id": 1, "word": "one"})
+        limit.reschedule(asyncio.get_running_loop().time() + 0.1)
         await uow.commit()
     assert uow.committed
     assert await words(engine) == ["one"]

@@ -34,6 +34,7 @@ class Breakable:
     """A broker of the test's own, which dies without warning and comes back with its data."""
 
     open: Callable[[], Bus]
+    remembers_queues: Callable[[], bool]
     restart: Callable[[], Awaitable[None]]
 
 
@@ -54,6 +55,8 @@ def breakable(request: pytest.FixtureRequest) -> Breakable:
 
 
 def breakable_rabbit(broker: servers.Broker) -> Breakable:
+    queues = [f"baluarte.{kind}{USER_EVENTS}.ledger" for kind in ("", "dead.")]
+
     def kill_and_start() -> None:
         broker.node.kill()
         broker.node.start()
@@ -61,6 +64,7 @@ def breakable_rabbit(broker: servers.Broker) -> Breakable:
 
     return Breakable(
         lambda: RabbitBus(broker.url, topology=TOPOLOGY, options=RabbitOptions(backoff=QUICK)),
+        lambda: broker.remembers(*queues),
         lambda: asyncio.to_thread(kill_and_start),
     )
 
@@ -78,7 +82,7 @@ def breakable_postgres(server: servers.PostgresServer) -> Breakable:
             options=PostgresBusOptions(backoff=QUICK),
         )
 
-    return Breakable(opened, lambda: asyncio.to_thread(kill_and_start))
+    return Breakable(opened, lambda: True, lambda: asyncio.to_thread(kill_and_start))
 
 
 async def make_tables(engine: AsyncEngine, *statements: str) -> None:
@@ -173,6 +177,8 @@ async def test_broker_killed_in_mid_stream(
         ) as consumer,
     ):
         async with relaying(bus, producer), consuming(bus, consumer):
+            # A broker that forgets its queues loses what is in them, whatever its clients do.
+            await eventually(breakable.remembers_queues, timeout=30)
             producing = asyncio.create_task(produce(producer))
             await eventually(lambda: count(consumer, 8), timeout=30)
             await breakable.restart()

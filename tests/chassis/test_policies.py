@@ -16,15 +16,10 @@ from chassis.settings import Environment, Settings, SettingsError
 from resilience import AttemptTimedOut, Fault
 from resilience.policy_file import PolicyFile
 from resilience.testing import FakeClock
+from scripts.generate import POLICY_FILES, policy_page
 
 ROOT = Path(__file__).parents[2]
-FILES = {
-    "gateway": ROOT / "graphql_api" / "policies.toml",
-    **{
-        name: ROOT / "services" / name / "policies.toml"
-        for name in ("users", "ledger", "transactions", "notifications")
-    },
-}
+FILES = POLICY_FILES
 TWO_FAILURES = """
 [users.breaker]
 reason = "a test's"
@@ -81,6 +76,11 @@ def test_every_downstream_that_a_process_opens_is_in_its_file(process: str) -> N
     asked = set(re.findall(r'process\.client\("(\w+)"\)', root))
 
     assert asked <= read(PolicyFile(FILES[process])).keys()
+
+
+def test_the_page_of_policies_is_current() -> None:
+    """docs/policies.md is generated from the files; `make generate` renews it."""
+    assert (ROOT / "docs" / "policies.md").read_text() == policy_page()
 
 
 def test_the_operators_file_takes_the_place_of_our_own(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from chassis.tokens import AccessTokens
 from graphql_api.app import Answerer, Parts, build
 from graphql_api.security.rate_limit import Store
 from graphql_api.settings import GatewaySettings
+from resilience import Pipeline
 from services.users.contract import Profile
 from tests.graphql_api.fakes import FakeTokens, Platform, token_of
 
@@ -82,6 +83,7 @@ class Gateway:
         *,
         valkey: Store | None = None,
         health: Answerer | None = None,
+        pipelines: Mapping[str, Pipeline] | None = None,
     ) -> None:
         self.platform = platform
         self.tokens = FakeTokens()
@@ -90,7 +92,7 @@ class Gateway:
         self.app: Starlette = build(
             Parts(
                 settings=settings,
-                downstream=platform.downstream,
+                downstream=platform.behind(pipelines or {}),
                 tokens=cast("AccessTokens", self.tokens),
                 registry=self.registry,
                 metrics=self.metrics,

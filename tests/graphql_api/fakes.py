@@ -4,7 +4,7 @@ Each request and answer goes through JSON and the contract's types, as over the 
 service would refuse is refused here too. Calls are counted, and a service can be made to fail.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from chassis.contract import Nothing, Operation, UserAccess
 from chassis.errors import CodedError
 from chassis.paging import decode_cursor, encode_cursor
 from graphql_api.downstream import Downstream, over
+from resilience import Pipeline
 from services.ledger import contract as ledger
 from services.notifications import contract as notifications
 from services.transactions import contract as transactions
@@ -103,7 +104,12 @@ class Platform:
 
     @property
     def downstream(self) -> Downstream:
+        return self.behind({})
+
+    def behind(self, pipelines: Mapping[str, Pipeline]) -> Downstream:
+        """The services, with copies where a pipeline has them."""
         return over(
+            pipelines,
             users=self.users,
             ledger=self.ledger,
             transactions=self.transactions,

@@ -1,6 +1,7 @@
 """Batch functions: apart from GraphQL, and how many calls an operation makes."""
 
 import itertools
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,10 +12,13 @@ from chassis.contract import BATCH_LIMIT
 from graphql_api.accounts.batches import accounts
 from graphql_api.batching import Ask, Failure, for_owners, loader
 from graphql_api.transactions.batches import names, transactions
+from resilience import Freshness, Served
 from resilience.deadline import Deadline
 from services.users.contract import Profile, Role
 from tests.graphql_api.driving import Gateway
 from tests.graphql_api.fakes import Platform
+
+T = TypeVar("T")
 
 DEEP = """
 query Overview($first: Int!) {
@@ -47,6 +51,10 @@ query All($first: Int!) {
 def ask_as(platform: Platform, profile: Profile | None) -> Ask:
     user = UserIdentity(profile.id, profile.role) if profile else None
     return Ask(Call("correlation-1", Deadline.after(5), user=user), platform.downstream)
+
+
+def live(value: T) -> Served[T]:
+    return Served(value, Freshness.LIVE)
 
 
 async def test_calls_do_not_grow_with_rows(gateway: Gateway, platform: Platform) -> None:
@@ -111,7 +119,7 @@ async def test_a_customer_gets_only_their_own_rows_even_from_a_careless_service(
     ana, bia = platform.add_user("Ana"), platform.add_user("Bia")
     platform.lenient = True
     mine, foreign = await accounts(ask_as(platform, ana), [ana.id, bia.id])
-    assert mine == platform.accounts[ana.id]
+    assert mine == live(platform.accounts[ana.id])
     assert isinstance(foreign, Failure)
     assert foreign.error.code == "FORBIDDEN"
     assert platform.ledger.calls[0][1].owner_ids == [ana.id]
@@ -131,7 +139,9 @@ async def test_staff_reach_every_row(platform: Platform) -> None:
     ana = platform.add_user("Ana")
     for role in (Role.SUPPORT, Role.ADMIN):
         staff = platform.add_user("Staff", role=role)
-        assert await accounts(ask_as(platform, staff), [ana.id]) == [platform.accounts[ana.id]]
+        assert await accounts(ask_as(platform, staff), [ana.id]) == [
+            live(platform.accounts[ana.id])
+        ]
 
 
 async def test_foreign_transactions_look_like_missing_ones(platform: Platform) -> None:
@@ -140,7 +150,7 @@ async def test_foreign_transactions_look_like_missing_ones(platform: Platform) -
     row = platform.add_transfer(ana, bia)
     platform.lenient = True
     assert await transactions(ask_as(platform, eva), [row.id]) == [None]
-    assert await transactions(ask_as(platform, bia), [row.id]) == [row]
+    assert await transactions(ask_as(platform, bia), [row.id]) == [live(row)]
 
 
 async def test_a_failed_call_fails_each_key(platform: Platform) -> None:

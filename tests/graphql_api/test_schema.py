@@ -1,5 +1,6 @@
 """The schema as clients rely on it."""
 
+import graphql
 import pytest
 from graphql import (
     GraphQLEnumType,
@@ -38,6 +39,15 @@ def own_types(schema: GraphQLSchema) -> list[GraphQLObjectType | GraphQLInputObj
 def test_the_committed_text_is_the_schema() -> None:
     """`schema.graphql` is what the code says; `python -m graphql_api.schema` writes it anew."""
     assert SDL_FILE.read_text() == sdl(build_schema())
+
+
+def test_the_text_is_a_schema_with_its_directives() -> None:
+    """Code generators read it: it builds, and applied directives are defined in it."""
+    built = graphql.build_schema(SDL_FILE.read_text())
+    directive = built.get_directive("degrades")
+    assert directive is not None
+    assert directive.description
+    assert set(directive.args) == {"to", "maxStaleSeconds"}
 
 
 def test_everything_is_described(schema: GraphQLSchema) -> None:

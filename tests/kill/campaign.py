@@ -10,7 +10,7 @@ from typing import Any
 from chaos.history.auditor import Auditor
 from chaos.history.checker import Report, check
 from chaos.history.driver import DriveConfig, Progress, Run, drive
-from chaos.history.events import read_history
+from chaos.history.events import History, Invoke, Op, read_history
 from chaos.history.graphql import GraphQLClient
 from tests.kill.platform import STAFF, Platform, platform
 
@@ -47,12 +47,15 @@ class Result:
     run: Run
     report: Report
     kills: int
+    transfers: int
+    """Transfers that clients asked for, each with a key of its own."""
 
     def figures(self) -> dict[str, Any]:
         """What the docs quote."""
         attempts = {f"attempts {kind}": count for kind, count in self.run.attempts.items()}
         return {
             "operations": self.run.operations,
+            "transfers": self.transfers,
             **attempts,
             "kills": self.kills,
             "operations/s": round(self.run.operations / self.run.seconds),
@@ -77,7 +80,7 @@ async def run_on(running: Platform, plan: Plan) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.jsonl"
         async with (
-            Auditor(running.databases) as auditor,
+            Auditor(await running.for_an_auditor()) as auditor,
             GraphQLClient(f"{running.url}/graphql", staff=STAFF) as client,
         ):
             run = await drive(
@@ -91,8 +94,15 @@ async def run_on(running: Platform, plan: Plan) -> Result:
             await killer.finished()
             await running.ready()
             state = await auditor.state(timeout=REST_SECONDS)
-        report = await asyncio.to_thread(lambda: check(read_history(path), state))
-    return Result(run, report, killer.kills)
+        history = await asyncio.to_thread(read_history, path)
+        report = await asyncio.to_thread(check, history, state)
+    return Result(run, report, killer.kills, transfers_of(history))
+
+
+def transfers_of(history: History) -> int:
+    """How many transfers were asked for; retries of one are one."""
+    asked = (event for event in history.events if isinstance(event, Invoke))
+    return len({event.key for event in asked if event.op is Op.TRANSFER})
 
 
 class _Killer:
@@ -103,6 +113,7 @@ class _Killer:
         self._plan = plan
         self._due = list(plan.kills) if plan.victim else []
         self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
         self.kills = 0
 
     def progress(self, progress: Progress) -> None:
@@ -112,9 +123,10 @@ class _Killer:
 
     async def _kill(self) -> None:
         assert self._plan.victim is not None
-        await self._running.ready()  # a kill of what is down already would prove nothing
-        await self._running.kill(self._plan.victim)
-        self.kills += 1
+        async with self._turn:
+            await self._running.ready()  # a kill of what is down already would prove nothing
+            await self._running.kill(self._plan.victim)
+            self.kills += 1
 
     async def finished(self) -> None:
         """Raise when a kill did not happen: a run without its fault proves nothing."""

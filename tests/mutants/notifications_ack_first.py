@@ -10,8 +10,9 @@ from chassis.server import run
 from services.notifications.app import compose
 from services.notifications.contract import SERVICE
 
-GAP = 0.25
-"""Seconds between acknowledging and committing: a slow disk, a busy machine."""
+GAP = 1.0
+"""Seconds between acknowledging and committing. Long beside all else that the loop waits for, so that a
+kill falls into it also on a busy machine."""
 
 
 class AcksFirst(InboxReceiver):

@@ -2,11 +2,11 @@
 
 from tests.kill.campaign import Plan, campaign
 from tests.mutants.catalogue import MUTANTS, Mutant, hunt
-from tests.prove import proxy
+from tests.prove import long_tests, mutation, proxy
 from tests.prove.ledger_of_proofs import Figures, Proof
 
 OPERATIONS = 1_000
-"""Of one run of the matrix; the suite has two runs of 2,000."""
+"""Of one run of the matrix; the suite has two runs of 2,000 transfers and more."""
 
 PROCESSES = (
     "gateway",
@@ -16,7 +16,9 @@ PROCESSES = (
     "notifications",
     "postgres",
     "valkey",
+    "supervisor",
 )
+"""The last takes all others with it, as the loss of a machine's session would."""
 
 
 def _kill(victim: str, *, rabbitmq: bool) -> Proof:
@@ -46,5 +48,7 @@ PROOFS: tuple[Proof, ...] = (
     *(_kill(victim, rabbitmq=False) for victim in PROCESSES),
     *(_kill(victim, rabbitmq=True) for victim in (*PROCESSES, "rabbitmq")),
     *(_mutant(mutant) for mutant in MUTANTS),
+    *long_tests.PROOFS,
+    *mutation.PROOFS,
     *proxy.PROOFS,
 )

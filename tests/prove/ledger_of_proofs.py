@@ -79,7 +79,7 @@ class Proof:
             "shows": self.shows,
             "holds": holds,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": _commit(),
+            "commit": _commit(self.folders),
             "seconds": round(seconds, 1),
             "figures": figures,
             "folders": {folder: content_hash(ROOT / folder) for folder in self.folders},
@@ -98,9 +98,9 @@ def content_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _commit() -> str:
-    """The commit that is proved, marked when the tree holds changes on top of it."""
-    dirty = _git("status", "--porcelain", "--", *MONEY_PATH)
+def _commit(folders: Sequence[str]) -> str:
+    """The commit that is proved, marked when the tree holds changes to what the proof is about."""
+    dirty = _git("status", "--porcelain", "--", *folders)
     return _git("rev-parse", "--short=12", "HEAD").strip() + ("+changes" if dirty else "")
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
+from typing import Any
 
 import pybreaker
 import pytest
@@ -75,7 +77,8 @@ async def test_it_opens_when_failures_come_in_a_row(clock: FakeClock) -> None:
     with pytest.raises(CircuitOpen) as caught:
         await breaker.call_async(good)
     assert caught.value.retry_after == pytest.approx(10.0)
-    assert caught.value.source == "users"
+    assert caught.value.source == breaker.name == "users"
+    assert caught.value.detail == "open"
     assert "try again in 10.000 s" in str(caught.value)
 
 
@@ -324,9 +327,9 @@ async def test_a_stale_failure_does_not_open_it_again(clock: FakeClock, recorder
     assert recorder.of(OutcomeDropped) == [OutcomeDropped("users", "closed", failed=True)]
 
 
-async def test_a_stale_success_does_not_close_it(clock: FakeClock) -> None:
+async def test_a_stale_success_does_not_close_it(clock: FakeClock, recorder: Recorder) -> None:
     """A probe of an earlier trial that comes back good does not close an open breaker."""
-    breaker = make(clock, BreakerOptions(probes=2, break_jitter=0.0))
+    breaker = make(clock, BreakerOptions(probes=2, break_jitter=0.0), recorder)
     await half_open(breaker, clock)
     stale = [asyncio.create_task(breaker.call_async(clock.sleep, 0.5)) for _ in range(2)]
     await settle()
@@ -334,6 +337,7 @@ async def test_a_stale_success_does_not_close_it(clock: FakeClock) -> None:
     await clock.advance(1.0)
     await asyncio.gather(*stale)
     assert breaker.epoch.name == "open"
+    assert recorder.of(OutcomeDropped) == [OutcomeDropped("users", "half-open", failed=False)] * 2
 
 
 async def test_a_stale_success_of_an_earlier_closed_time_is_no_probe(clock: FakeClock) -> None:
@@ -459,7 +463,9 @@ async def test_forced_open_lets_nothing_through_until_it_is_normal_again(clock: 
     with pytest.raises(CircuitOpen) as caught:
         await breaker.call_async(good)
     assert caught.value.retry_after is None
+    assert caught.value.detail == "forced open"
     breaker.reconfigure(PLAIN)
+    assert breaker.open_until == 0.0
     assert await breaker.call_async(good) == "fine"
 
 
@@ -469,6 +475,7 @@ async def test_disabled_lets_everything_through_and_counts_nothing(clock: FakeCl
     await fail(breaker, 500)
     assert breaker.epoch.name == "closed"
     assert breaker.fail_counter == 0
+    assert breaker.open_until == 0.0
 
 
 async def test_metrics_only_tells_when_it_would_open_and_stays_closed(
@@ -478,7 +485,7 @@ async def test_metrics_only_tells_when_it_would_open_and_stays_closed(
     options = BreakerOptions(window="consecutive", consecutive_failures=5, mode="metrics-only")
     breaker = make(clock, options, recorder)
     await fail(breaker, 12)
-    assert len(recorder.of(BreakerWouldOpen)) == 2
+    assert recorder.of(BreakerWouldOpen) == [BreakerWouldOpen("users", "5 bad calls in a row")] * 2
     assert recorder.of(BreakerChanged) == []
     assert await breaker.call_async(good) == "fine"
 
@@ -497,7 +504,9 @@ async def test_new_options_keep_the_state_and_what_was_seen(clock: FakeClock) ->
     assert breaker.retry_after(clock.monotonic()) == left
 
 
-async def test_a_raising_listener_is_isolated(clock: FakeClock) -> None:
+async def test_a_raising_listener_is_isolated(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     """Hooks and pybreaker listeners that raise change neither the call nor the state."""
     seen: list[str] = []
 
@@ -517,6 +526,7 @@ async def test_a_raising_listener_is_isolated(clock: FakeClock) -> None:
     await fail(breaker, 2)
     assert breaker.epoch.name == "open"
     assert seen == ["BreakerChanged", "listener"]
+    assert caplog.messages[-1] == "a listener raised on a change of users"
 
 
 async def test_every_change_of_state_is_told_with_its_reason(
@@ -528,14 +538,13 @@ async def test_every_change_of_state_is_told_with_its_reason(
     clock.jump(10.0)
     for _ in range(3):
         await breaker.call_async(good)
-    changes = [event for event in recorder.events if isinstance(event, BreakerChanged)]
-    assert [(change.before, change.after) for change in changes] == [
-        ("closed", "open"),
-        ("open", "half-open"),
-        ("half-open", "closed"),
+    assert recorder.of(BreakerChanged) == [
+        BreakerChanged("users", "closed", "open", "2 bad calls in a row", 10.0),
+        BreakerChanged("users", "open", "half-open", "the break is over"),
+        BreakerChanged("users", "half-open", "closed", "the probes came back good"),
     ]
-    assert "2 bad calls in a row" in changes[0].reason
-    assert changes[0].break_seconds == pytest.approx(10.0)
+    assert breaker.open() is False
+    assert recorder.events[-1] == BreakerChanged("users", "closed", "open", "opened by hand", 20.0)
 
 
 async def test_a_hint_lowers_the_threshold_and_opens_nothing_by_itself(clock: FakeClock) -> None:
@@ -578,7 +587,7 @@ def test_synchronous_calls_are_guarded_the_same_way(clock: FakeClock) -> None:
     def divide(a: int, b: int) -> float:
         return a / b
 
-    assert breaker.call(divide, 4, 2) == 2.0
+    assert breaker.call(divide, 4, b=2) == 2.0
     with pytest.raises(ZeroDivisionError):
         divide(1, 0)
     with pytest.raises(ValueError, match="inside"), breaker.calling():
@@ -627,16 +636,211 @@ async def test_a_breaker_is_idle_only_when_it_has_nothing_to_remember(clock: Fak
     assert breaker.idle
     call = asyncio.create_task(breaker.call_async(clock.sleep, 0.5))
     await settle()
-    assert not _idle(breaker)
+    assert not idle(breaker)
     await clock.advance(0.5)
     await call
     await fail(breaker)
-    assert not _idle(breaker)
+    assert not idle(breaker)
     await breaker.call_async(good)
-    assert _idle(breaker)
+    assert idle(breaker)
     breaker.open()
-    assert not _idle(breaker)
+    assert not idle(breaker)
 
 
-def _idle(breaker: CircuitBreaker) -> bool:
+def idle(breaker: CircuitBreaker) -> bool:
     return breaker.idle
+
+
+async def test_a_rejection_that_took_long_is_no_slow_call(clock: FakeClock) -> None:
+    """Waiting in a full queue within the breaker says nothing about the dependency."""
+    breaker = make(clock, BreakerOptions(window_size=10, minimum_calls=5, slow_seconds=1.0))
+    queue = ScriptedCall[str]([BulkheadFull("users")], clock=clock, takes=2.0)
+    for _ in range(10):
+        task = asyncio.create_task(breaker.call_async(queue))
+        await clock.advance(2.0)
+        await asyncio.gather(task, return_exceptions=True)
+    assert breaker.epoch.name == "closed"
+    assert breaker.idle
+
+
+async def test_a_late_probe_gets_its_time(clock: FakeClock) -> None:
+    """With little traffic the last probe may go out late; the next caller does not end the trial."""
+    breaker = make(clock, BreakerOptions(probes=2, half_open_seconds=30.0, slow_seconds=50.0))
+    await half_open(breaker, clock)
+    await breaker.call_async(good)
+    clock.jump(29.0)
+    probe = asyncio.create_task(breaker.call_async(clock.sleep, 5.0))
+    await settle()
+    clock.jump(2.0)
+    with pytest.raises(CircuitOpen, match="half-open"):
+        await breaker.call_async(good)
+    assert breaker.epoch.name == "half-open"
+    await clock.advance(5.0)
+    await probe
+    assert breaker.epoch.name == "closed"
+
+
+async def test_an_open_breaker_that_becomes_metrics_only_lets_all_pass(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """The mode ends a break, a trial and a ramp that are under way, and tells of it."""
+    options = BreakerOptions(mode="metrics-only", ramp_seconds=10.0, ramp_start=0.01, probes=1)
+    for state in ("open", "half-open", "ramping"):
+        breaker = make(clock, replace(options, mode="normal"), recorder)
+        await half_open(breaker, clock)
+        if state == "open":
+            breaker.open()
+        elif state == "half-open":
+            breaker.half_open()
+        else:
+            await breaker.call_async(good)
+        breaker.reconfigure(options)
+        assert [await breaker.call_async(good) for _ in range(5)] == ["fine"] * 5
+        assert len({id(breaker.admit(clock.monotonic())) for _ in range(50)}) == 1
+        assert breaker.current_state == "closed"
+        told = recorder.of(BreakerChanged)[-1]
+        assert isinstance(told, BreakerChanged)
+        assert (told.after, told.reason) == ("closed", "metrics only")
+
+
+async def test_a_closed_breaker_that_becomes_metrics_only_keeps_what_it_saw(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """Nothing was under way that the mode would have to end."""
+    breaker = make(clock, recorder=recorder)
+    await fail(breaker)
+    breaker.reconfigure(replace(PLAIN, mode="metrics-only"))
+    assert breaker.fail_counter == 1
+    assert recorder.events == []
+
+
+async def test_a_reload_that_asks_for_fewer_probes_does_not_leave_it_half_open(
+    clock: FakeClock,
+) -> None:
+    """With as many good probes back as are asked for now it closes; no further one would come."""
+    breaker = make(clock)
+    await half_open(breaker, clock)
+    await breaker.call_async(good)
+    await breaker.call_async(good)
+    assert breaker.epoch.name == "half-open"
+    breaker.reconfigure(replace(PLAIN, probes=2))
+    assert breaker.epoch.name == "closed"
+    assert await breaker.call_async(good) == "fine"
+
+
+async def test_a_reload_does_not_end_a_trial_that_goes_on(clock: FakeClock) -> None:
+    """With fewer good probes back than are asked for it stays half-open."""
+    breaker = make(clock)
+    await half_open(breaker, clock)
+    await breaker.call_async(good)
+    breaker.reconfigure(replace(PLAIN, probes=2))
+    assert breaker.epoch.name == "half-open"
+    await breaker.call_async(good)
+    assert breaker.epoch.name == "closed"
+
+
+async def test_a_classifier_that_raises_leaks_no_permit(clock: FakeClock) -> None:
+    """What cannot be judged is a failure; the call keeps its own error."""
+
+    def broken(error: Exception) -> Verdict:
+        raise RuntimeError("a bug in the classifier")
+
+    breaker = CircuitBreaker("users", PLAIN, clock=clock, classifier=broken)
+    await fail(breaker)
+    assert isinstance(breaker.epoch, ClosedState)
+    assert (breaker.epoch.in_flight, breaker.fail_counter) == (0, 1)
+
+
+def test_pybreakers_listeners_hear_each_change_once(clock: FakeClock) -> None:
+    """With the states before and after, each of which knows its breaker."""
+    heard: list[tuple[str, str]] = []
+
+    class Listener(pybreaker.CircuitBreakerListener):
+        def state_change(self, cb: object, old_state: Any, new_state: Any) -> None:
+            assert old_state._breaker is new_state._breaker is cb is breaker
+            heard.append((old_state.name, new_state.name))
+
+    breaker = make(clock)
+    breaker.add_listener(Listener())
+    breaker.open()
+    breaker.half_open()
+    breaker.close()
+    assert heard == [("closed", "open"), ("open", "half-open"), ("half-open", "closed")]
+
+
+def test_a_cancelled_call_is_slow_from_exactly_the_configured_time_on(clock: FakeClock) -> None:
+    """A moment earlier it says nothing."""
+    breaker = make(clock, BreakerOptions(slow_seconds=1.0))
+    now = clock.monotonic()
+    for seconds, slow in ((0.999, 0), (1.0, 1)):
+        breaker.fail(breaker.admit(now), asyncio.CancelledError(), seconds, now)
+        assert breaker.state.window.slow == slow
+
+
+async def test_a_definite_answer_counts_at_its_own_time(clock: FakeClock) -> None:
+    """In a window of time as well: it is a good call of now."""
+    breaker = make(clock, BreakerOptions(window="time", window_seconds=10.0, minimum_calls=2))
+    await fail(breaker)
+    clock.jump(60.0)
+    with pytest.raises(Answer):
+        await breaker.call_async(ScriptedCall[str]([Answer("not found")]))
+    assert breaker.epoch.name == "closed"
+    assert breaker.fail_counter == 0
+
+
+def test_a_state_that_does_not_exist_is_refused(clock: FakeClock) -> None:
+    """pybreaker's setter takes any text; a misspelling must not pass for a state."""
+    breaker = make(clock)
+    with pytest.raises(ValueError, match="unknown state 'ajar': use closed, open or half-open"):
+        breaker.state = "ajar"
+
+
+def test_the_time_until_the_first_probe_is_exact(clock: FakeClock) -> None:
+    """It runs down to zero and not below, and a closed breaker has none."""
+    breaker = make(clock)
+    assert breaker.retry_after(clock.monotonic()) is None
+    breaker.open()
+    for left in (10.0, 0.25, 0.0, 0.0):
+        clock.jump(breaker.open_until - left - clock.monotonic() if left else 1.0)
+        assert breaker.retry_after(clock.monotonic()) == pytest.approx(left)
+
+
+async def test_a_smaller_window_forgets_and_an_unchanged_one_does_not(clock: FakeClock) -> None:
+    """Only a change of the window's shape touches what it holds."""
+    count = BreakerOptions(window_size=50, minimum_calls=50)
+    breaker = make(clock, count)
+    await fail(breaker, 30)
+    breaker.reconfigure(replace(count, window_size=10, minimum_calls=10, failure_rate=1.0))
+    assert breaker.fail_counter == 10
+    timed = BreakerOptions(window="time", minimum_calls=50)
+    breaker = make(clock, timed)
+    await fail(breaker, 30)
+    breaker.reconfigure(replace(timed, slow_rate=0.5))
+    assert breaker.fail_counter == 30
+    breaker.reconfigure(replace(timed, window_buckets=5))
+    assert breaker.fail_counter == 0
+
+
+def test_breaks_that_grow_slowly_grow_to_their_maximum(clock: FakeClock) -> None:
+    """However small the growth and however many the breaks: nothing stops it short, or overflows."""
+    breaker = make(clock, BreakerOptions(break_growth=1.01, break_jitter=0.0))
+    lengths = []
+    for _ in range(2_000):
+        breaker.open()
+        lengths.append(breaker.retry_after(clock.monotonic()) or 0.0)
+    assert lengths[100] == pytest.approx(5.0 * 1.01**100)
+    assert lengths[-1] == 60.0
+
+
+async def test_the_first_break_may_be_shorter_than_a_second(clock: FakeClock) -> None:
+    """The first one, and the first one after a stable time, are exactly as configured."""
+    options = BreakerOptions(
+        break_seconds=0.25, break_jitter=0.0, probes=1, ramp_seconds=0.0, window="consecutive"
+    )
+    breaker = make(clock, options)
+    for _ in range(2):
+        breaker.trip("trouble")
+        assert breaker.retry_after(clock.monotonic()) == pytest.approx(0.25)
+        clock.jump(0.25)
+        await breaker.call_async(good)
+        clock.jump(0.25)

@@ -60,6 +60,17 @@ def test_new_options_keep_what_was_saved() -> None:
     assert sum(budget.reserve() for _ in range(100)) == 5
 
 
+def test_new_options_hold_for_what_is_paid_in_from_now_on() -> None:
+    """After a reload each call pays the new share, up to the new burst."""
+    budget = RetryBudget(BudgetOptions(ratio=0.1, burst=20, minimum_per_second=0))
+    budget.reconfigure(BudgetOptions(ratio=0.5, burst=3, minimum_per_second=0))
+    budget.deposit()
+    assert budget.tokens == 0.5
+    for _ in range(100):
+        budget.deposit()
+    assert budget.tokens == 3
+
+
 @pytest.mark.parametrize(
     "wrong", [{"ratio": 1.5}, {"ratio": -0.1}, {"burst": 0.5}, {"minimum_per_second": -1}]
 )
@@ -149,4 +160,5 @@ class BudgetMachine(RuleBasedStateMachine):
         assert 0.0 <= self.budget.tokens <= self.options.burst
 
 
-TestBudgetMachine = BudgetMachine.TestCase
+# Hundreds of runs: they take their time on a busy machine.
+TestBudgetMachine = pytest.mark.timeout(120)(BudgetMachine.TestCase)

@@ -153,3 +153,64 @@ def test_a_bulkhead_that_lets_nothing_through_is_refused(wrong: dict[str, float]
     """Zero slots and negative bounds make no sense."""
     with pytest.raises(InvalidOptionsError):
         BulkheadOptions(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by", ["release", "reload"])
+async def test_a_slot_that_comes_right_after_a_cancellation_is_not_lost(
+    clock: FakeClock, by: str
+) -> None:
+    """A waiter cancelled in this turn of the loop is passed over: the next one gets the slot."""
+    bulkhead = make(clock, concurrent=1)
+    await bulkhead.acquire()
+    cancelled, waits = (asyncio.create_task(bulkhead.acquire()) for _ in range(2))
+    await settle()
+    cancelled.cancel()
+    if by == "release":
+        bulkhead.release()
+    else:
+        bulkhead.reconfigure(BulkheadOptions(2, 2, 1.0))
+    await settle()
+    assert cancelled.cancelled()
+    assert waits.done()
+    assert (bulkhead.in_flight, bulkhead.queued) == (1 if by == "release" else 2, 0)
+
+
+async def test_a_slot_that_only_a_cancelled_call_waited_for_is_free(clock: FakeClock) -> None:
+    """With nobody left to hand it to, the slot goes back, and the next call gets it at once."""
+    bulkhead = make(clock, concurrent=1)
+    await bulkhead.acquire()
+    cancelled = asyncio.create_task(bulkhead.acquire())
+    await settle()
+    cancelled.cancel()
+    bulkhead.release()
+    assert bulkhead.try_acquire()
+    await settle()
+    assert cancelled.cancelled()
+    assert (bulkhead.in_flight, bulkhead.queued) == (1, 0)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+async def test_a_deadline_that_is_not_earlier_leaves_the_queue_its_patience(
+    clock: FakeClock, seconds: float
+) -> None:
+    """The queue gives up at its own time, and says that it was the queue."""
+    bulkhead = make(clock, concurrent=1, seconds=1.0)
+    await bulkhead.acquire()
+    waiter = asyncio.create_task(bulkhead.acquire(Deadline.after(seconds, clock)))
+    await clock.advance(0.999)
+    assert not waiter.done()
+    await clock.advance(0.001)
+    with pytest.raises(BulkheadFull, match=r"no slot within 1\.0 s"):
+        await waiter
+
+
+async def test_a_deadline_that_passes_in_the_queue_says_where(clock: FakeClock) -> None:
+    """The error names the dependency and the place."""
+    bulkhead = make(clock, concurrent=1)
+    await bulkhead.acquire()
+    waiter = asyncio.create_task(bulkhead.acquire(Deadline.after(0.5, clock)))
+    await clock.advance(0.5)
+    with pytest.raises(
+        DeadlineExceeded, match=r"^users: the deadline passed in the bulkhead's queue$"
+    ):
+        await waiter

@@ -69,3 +69,37 @@ def test_deadlines_that_allow_no_call_are_refused(wrong: dict[str, float]) -> No
     """There is always some time, and less for beginning than in all."""
     with pytest.raises(InvalidOptionsError):
         DeadlineOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_requests_deadline_that_is_no_later_is_used_as_it_is(clock: FakeClock) -> None:
+    """No new one is made for every call; one of ours runs on the policy's clock."""
+    policy = CallDeadline("users", DeadlineOptions(seconds=2.0), clock=clock)
+    now = clock.monotonic()
+    requests = Deadline.after(2.0, clock)
+    assert policy.enter(now, requests) is requests
+    for ours in (policy.enter(now, None), policy.enter(now, Deadline.after(3.0, clock))):
+        assert ours == Deadline(now + 2.0, clock)
+        assert ours.as_deadline().clock is clock
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(0.75, "750 ms"), (0.0, "0 ms"), (-1.0, "0 ms"), (0.125, "125 ms")]
+)
+def test_what_is_left_is_told_in_whole_milliseconds(
+    clock: FakeClock, left: float, told: str
+) -> None:
+    """With exactly the minimum left no call begins, and the error says how little there was."""
+    options = DeadlineOptions(seconds=2.0, minimum_seconds=0.75)
+    policy = CallDeadline("users", options, clock=clock)
+    with pytest.raises(DeadlineExceeded, match=f"^users: {told} are left, too little for a call$"):
+        policy.enter(clock.monotonic(), Deadline.after(left, clock))
+    assert policy.enter(clock.monotonic(), Deadline.after(0.751, clock))
+
+
+async def test_a_call_that_was_ended_says_whose_it_was(clock: FakeClock) -> None:
+    """The error names the dependency."""
+    policy = CallDeadline("users", DeadlineOptions(seconds=2.0), clock=clock)
+    task = asyncio.create_task(policy.call(clock.sleep, 60))
+    await clock.advance(2.0)
+    with pytest.raises(DeadlineExceeded, match=r"^users: the deadline passed during the call$"):
+        await task

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.copies import Copy, CopyKey, LocalCopies
+from resilience.copies import ENTRY_BYTES, Copy, CopyKey, LocalCopies
 
 PART = st.text(min_size=1, max_size=8)
 KEYS = st.builds(CopyKey, PART, PART, PART)
@@ -24,7 +24,7 @@ def test_a_separator_in_an_entity_reaches_no_other_view() -> None:
 @pytest.mark.parametrize("parts", [("", "a", "b"), ("a", "", "b"), ("a", "b", "")])
 def test_a_key_without_a_viewer_or_entity_is_no_key(parts: tuple[str, str, str]) -> None:
     """An empty part would make a copy everybody's."""
-    with pytest.raises(ValueError, match="needs"):
+    with pytest.raises(ValueError, match=r"^a copy's key needs a contract, an entity and a view$"):
         CopyKey(*parts)
 
 
@@ -69,3 +69,20 @@ def test_a_late_answer_does_not_replace_a_younger_one() -> None:
     assert copy is not None
     assert copy.data == b"new"
     assert not local.put("b", Copy(b"x" * 20_000, 1.0))
+
+
+def test_of_two_answers_asked_for_at_once_the_last_one_stays() -> None:
+    """Neither is older than the other; what came last is nearer to the truth."""
+    copies = LocalCopies(10_000)
+    assert copies.put("a", Copy(b"one", 5.0))
+    assert copies.put("a", Copy(b"two", 5.0))
+    assert copies.get("a") == Copy(b"two", 5.0)
+
+
+def test_a_copy_that_fits_exactly_is_kept() -> None:
+    """The bound is what may be held, and one byte more is too much."""
+    copies = LocalCopies(ENTRY_BYTES + 1 + 10)
+    assert copies.put("a", Copy(b"x" * 10, 1.0))
+    assert copies.bytes == copies.maximum_bytes
+    assert not copies.put("b", Copy(b"x" * 11, 1.0))
+    assert copies.get("a") is not None

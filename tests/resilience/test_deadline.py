@@ -65,5 +65,37 @@ def test_an_expired_deadline_says_what_could_not_start() -> None:
 
 def test_nan_is_no_deadline() -> None:
     """A deadline that compares false with everything is refused where it is made."""
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match=r"^a deadline cannot be NaN seconds away$"):
         Deadline.after(float("nan"))
+
+
+def test_an_earlier_deadline_leaves_time_for_what_comes_after() -> None:
+    """It is earlier by what is asked for, never later, and on the same clock."""
+    clock = FakeClock()
+    deadline = Deadline.after(2.0, clock)
+    assert deadline.earlier(0.5) == Deadline(clock.monotonic() + 1.5, clock)
+    assert deadline.earlier(-0.5) == deadline
+    assert deadline.earlier(0.5).clock is clock
+
+
+def test_shortening_keeps_the_clock_and_what_is_short_enough() -> None:
+    """A deadline that is no later is handed back as it is; a new one runs on the same clock."""
+    clock = FakeClock()
+    deadline = Deadline.after(2.0, clock)
+    assert deadline.shorten(2.0) is deadline
+    assert deadline.shorten(1.0).clock is clock
+
+
+def test_a_header_of_twelve_digits_is_read_and_a_longer_one_is_not() -> None:
+    """Twelve digits are thirty years in milliseconds; no honest client sends more."""
+    clock = FakeClock()
+    for text, seconds in (("500".zfill(12), 0.5), ("500".zfill(13), 2.0)):
+        assert Deadline.from_milliseconds(text, 2.0, clock).remaining() == seconds
+
+
+def test_what_could_not_start_is_the_call_unless_it_has_a_name() -> None:
+    """The message is complete without an argument."""
+    with pytest.raises(
+        DeadlineExceeded, match=r"^the deadline passed before the call could start$"
+    ):
+        Deadline.after(0.0, FakeClock()).check()

@@ -47,6 +47,7 @@ class Tier:
         self.held: dict[str, tuple[bytes, float]] = {}
         self.trouble: Callable[[], Awaitable[object]] | None = None
         self.calls: list[str] = []
+        self.lifetimes: list[float] = []
 
     async def _work(self, operation: str) -> None:
         self.calls.append(operation)
@@ -60,6 +61,7 @@ class Tier:
 
     async def put(self, key: str, data: bytes, age: float, lifetime: float) -> None:
         await self._work("put")
+        self.lifetimes.append(lifetime)
         self.held[key] = (data, self.clock.monotonic() - age)
 
     async def discard(self, key: str) -> None:
@@ -454,3 +456,123 @@ def test_ages_out_of_order_are_refused(wrong: dict[str, float]) -> None:
     """Fresh, revalidating and stale follow each other, and there is room for a copy."""
     with pytest.raises(InvalidOptionsError):
         FallbackOptions(**wrong)  # type: ignore[arg-type]
+
+
+async def test_an_answer_that_cannot_be_kept_is_passed_on(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """A codec that raises costs the copy and not the answer; the outdated copy goes as well."""
+
+    class Picky(JsonCodec):
+        def encode(self, value: str) -> bytes:
+            if value == "odd":
+                raise TypeError("not for this codec")
+            return super().encode(value)
+
+    fallback = CachedFallback("users", clock=clock, events=recorder)
+    call = ScriptedCall[str](["fine", "odd", DOWN])
+    assert (await fallback.serve(KEY, call, Picky(), everybody)).value == "fine"
+    odd = await fallback.serve(KEY, call, Picky(), everybody)
+    assert (odd.value, odd.freshness) == ("odd", Freshness.LIVE)
+    (told,) = recorder.of(TierFailed)
+    assert isinstance(told, TierFailed)
+    assert (told.source, told.operation) == ("users", "encode")
+    assert isinstance(told.error, TypeError)
+    with pytest.raises(ConnectionError):
+        await fallback.serve(KEY, call, Picky(), everybody)
+
+
+async def test_an_authorisation_that_hangs_does_not_outlive_the_deadline(clock: FakeClock) -> None:
+    """Who cannot be authorised in time may not read, and sees the call's own error."""
+    fallback = CachedFallback("users", clock=clock)
+    call = ScriptedCall[str](["fine", DOWN])
+    await fallback.serve(KEY, call, JsonCodec(), everybody)
+
+    async def hangs() -> bool:
+        await clock.sleep(3_600)
+        return True
+
+    with call_context(deadline=Deadline.after(1.0, clock)):
+        task = asyncio.create_task(fallback.serve(KEY, call, JsonCodec(), hangs))
+    await clock.advance(0.99)
+    assert not task.done()
+    await clock.advance(0.01)
+    assert task.exception() is DOWN
+
+
+async def test_an_authorisation_has_all_of_the_deadline(clock: FakeClock) -> None:
+    """However long it takes: within the deadline it is waited for."""
+    fallback = CachedFallback("users", clock=clock)
+    call = ScriptedCall[str](["fine", DOWN])
+    await fallback.serve(KEY, call, JsonCodec(), everybody)
+
+    async def slow() -> bool:
+        await clock.sleep(4.0)
+        return True
+
+    with call_context(deadline=Deadline.after(5.0, clock)):
+        task = asyncio.create_task(fallback.serve(KEY, call, JsonCodec(), slow))
+    await clock.advance(4.0)
+    assert (await task).freshness is Freshness.STALE
+
+
+async def test_a_copy_is_fresh_for_less_than_a_second_as_well(clock: FakeClock) -> None:
+    """Ages are told exactly, however small."""
+    rig = Rig(clock, FallbackOptions(fresh_seconds=0.5))
+    await rig.serve("one")
+    clock.jump(0.25)
+    assert await rig.serve("two") == Served("one", Freshness.FRESH, 0.25, "local")
+
+
+async def test_an_answer_of_exactly_the_largest_size_is_kept(clock: FakeClock) -> None:
+    """The bound is what may be kept, and one byte more is too much."""
+    size = len(JsonCodec().encode("12345"))
+    rig = Rig(clock, FallbackOptions(copy_bytes=size))
+    await rig.serve("12345")
+    assert (await rig.serve(DOWN)).value == "12345"
+    await rig.serve("123456")
+    with pytest.raises(ConnectionError):
+        await rig.serve(DOWN)
+
+
+async def test_the_shared_tier_keeps_a_copy_for_as_long_as_it_may_be_served(
+    clock: FakeClock,
+) -> None:
+    """Its lifetime there is the age up to which it stands in."""
+    rig = Rig(clock, FallbackOptions(stale_seconds=120.0), tier=(tier := Tier(clock)))
+    await rig.serve("one")
+    await rig.fallback.aclose()
+    assert tier.lifetimes == [120.0]
+
+
+async def test_each_trouble_with_copies_says_whose_they_are(clock: FakeClock) -> None:
+    """Bytes that cannot be read and a tier that fails: the dependency, the operation, the error."""
+    rig = Rig(clock, tier=(tier := Tier(clock)))
+    rig.fallback.local.put(KEY.text(), Copy(b"nonsense", clock.monotonic()))
+    with pytest.raises(ConnectionError):
+        await rig.serve(DOWN)
+    (told,) = rig.recorder.of(TierFailed)
+    assert isinstance(told, TierFailed)
+    assert (told.source, told.operation) == ("users", "decode")
+    assert isinstance(told.error, ValueError)
+
+    async def refuse() -> None:
+        raise DOWN
+
+    await rig.fallback.aclose()
+    rig.recorder.events.clear()
+    tier.trouble = refuse
+    with pytest.raises(ConnectionError):
+        await rig.serve(DOWN)
+    assert rig.recorder.of(TierFailed) == [TierFailed("users", "get", DOWN)]
+
+
+async def test_a_renewal_that_hears_a_definite_no_forgets_the_copy(clock: FakeClock) -> None:
+    """Behind the call as well: what is gone is not served any more."""
+    rig = Rig(clock, FallbackOptions(fresh_seconds=1.0, revalidate_seconds=60.0))
+    await rig.serve("one")
+    clock.jump(2.0)
+    assert (await rig.serve(NotFound())).freshness is Freshness.REVALIDATING
+    await settle()
+    with pytest.raises(ConnectionError):
+        await rig.serve(DOWN)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from resilience.budget import BudgetOptions, RetryBudget
 from resilience.context import call_context, current_deadline
 from resilience.deadline import Deadline
+from resilience.errors import BulkheadFull
 from resilience.events import CallHedged
 from resilience.hedge import Hedge, HedgeOptions
 from resilience.latency import RecentLatency
@@ -245,3 +246,72 @@ def test_hedges_that_would_double_the_load_are_refused(wrong: dict[str, float]) 
     """A quantile below a half, or of one, makes no sense."""
     with pytest.raises(InvalidOptionsError):
         HedgeOptions(**wrong)  # type: ignore[arg-type]
+
+
+async def test_a_hedge_that_was_turned_away_costs_no_token(clock: FakeClock) -> None:
+    """A full bulkhead or an open breaker kept it from being sent: the token is there again."""
+    budget = RetryBudget(BudgetOptions(minimum_per_second=0, ratio=0), clock=clock)
+    budget.tokens = 1.0
+    tries = Tries(clock, (0.5, "first"), (0.0, BulkheadFull("users")))
+    hedge = make(clock, budget=budget)
+    assert await ended(clock, lambda: hedge.call(tries)) == "first"
+    assert tries.started == 2
+    assert budget.tokens == 1.0
+    assert await ended(clock, lambda: make(clock).call(Tries(clock, *tries.script))) == "first"
+
+
+async def test_a_failed_first_try_is_answered_by_its_hedge_and_told(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """The event says that the hedge won, also when the first try gave up by itself."""
+    tries = Tries(clock, (0.2, ConnectionError("down")), (0.5, "second"))
+    assert await ended(clock, lambda: make(clock, recorder).call(tries)) == "second"
+    assert recorder.of(CallHedged) == [CallHedged("users", 0.1, "hedge")]
+
+
+async def test_what_a_call_took_is_what_later_ones_are_measured_by(clock: FakeClock) -> None:
+    """Its own time when the first try answered, and the hedge's delay when that was overtaken."""
+    hedge = make(clock)
+    await ended(clock, lambda: hedge.call(Tries(clock, (0.09, "first"))))
+    assert hedge.latency.quantile(0.5) == pytest.approx(0.09)
+    overtaken = make(clock)
+    await ended(clock, lambda: overtaken.call(Tries(clock, (5.0, "first"), (0.01, "second"))))
+    assert overtaken.latency.quantile(0.5) == pytest.approx(0.1)
+
+
+def test_new_options_hold_from_the_next_call_on(clock: FakeClock) -> None:
+    """Latencies stay, and exactly as many as are asked for are enough to go by."""
+    hedge = make(clock)
+    for _ in range(5):
+        hedge.latency.add(0.07)
+    assert hedge.delay() == 0.1
+    hedge.reconfigure(HedgeOptions(minimum_seconds=0.0, maximum_seconds=9.0, minimum_samples=5))
+    assert hedge.delay() == 0.07
+    hedge.reconfigure(HedgeOptions(minimum_seconds=0.0, maximum_seconds=9.0, minimum_samples=6))
+    assert hedge.delay() == 9.0
+
+
+@pytest.mark.parametrize(
+    ("left", "known", "hedged"),
+    [
+        (0.25, (0.125, 0.25, 0.5), False),
+        (0.251, (0.125, 0.25, 0.5), True),
+        (0.5, (), True),
+    ],
+)
+async def test_a_hedge_needs_the_time_of_half_of_all_answers(
+    clock: FakeClock, left: float, known: tuple[float, ...], hedged: bool
+) -> None:
+    """With no more than the median left it is not sent; where nothing is known it is."""
+    hedge = make(clock)
+    for seconds in known:
+        hedge.latency.add(seconds)
+    tries = Tries(clock, (3.0, "first"), (3.0, "second"))
+    # Binary fractions, so that the moments are exact.
+    hedge.reconfigure(HedgeOptions(minimum_seconds=0.0, maximum_seconds=0.125))
+    deadline = Deadline.after(0.125 + left, clock)
+    task = asyncio.create_task(hedge.run(tries, deadline))
+    await clock.advance(1.0)
+    assert (tries.started == 2) == hedged
+    await clock.advance(5.0)
+    assert await task == "first"

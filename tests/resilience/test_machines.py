@@ -7,6 +7,7 @@ models are small enough to be right by looking at them.
 import asyncio
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -196,6 +197,14 @@ class BulkheadMachine(RuleBasedStateMachine):
         self.waiting[0].cancel()
         self.turn(0.0)
 
+    @precondition(lambda self: self.waiting and self.running)
+    @rule(first=st.booleans())
+    def a_slot_comes_in_the_moment_of_a_cancellation(self, first: bool) -> None:
+        self.waiting[0 if first else -1].cancel()
+        self.running -= 1
+        self.bulkhead.release()
+        self.turn(0.0)
+
     @rule()
     def lose_patience(self) -> None:
         self.turn(1.0)
@@ -216,7 +225,8 @@ class BulkheadMachine(RuleBasedStateMachine):
         assert not self.waiting or self.running >= self.limit
 
 
-TestBreakerMachine = BreakerMachine.TestCase
-TestBulkheadMachine = BulkheadMachine.TestCase
+# Hundreds of runs each: they take their time on a busy machine.
+TestBreakerMachine = pytest.mark.timeout(120)(BreakerMachine.TestCase)
+TestBulkheadMachine = pytest.mark.timeout(120)(BulkheadMachine.TestCase)
 TestBreakerMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestBulkheadMachine.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

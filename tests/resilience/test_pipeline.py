@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import random
+from contextvars import ContextVar
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,7 @@ from resilience import (
     RateLimitOptions,
     Rejected,
     RetryOptions,
+    Served,
     SheddingOptions,
     TimeoutOptions,
     call_context,
@@ -41,6 +43,7 @@ from resilience import (
 from resilience.breaker_states import ClosedState
 from resilience.events import AttemptFinished, CallRejected, CallRetried
 from resilience.testing import FakeClock, ScriptedCall, settle
+from resilience.verdict import Verdict
 
 from .conftest import NoGarbage, Recorder, run_plainly
 from .test_fallback import JsonCodec
@@ -561,3 +564,95 @@ async def test_a_section_begins_only_in_time_and_by_its_priority() -> None:
         with pytest.raises(RateLimited):
             async with pipeline.section():
                 pytest.fail("the token of this second is used up")
+
+
+@pytest.mark.parametrize("how", ["turned away", "cancelled", "out of time"])
+async def test_time_in_the_bulkheads_queue_is_not_the_dependencys(
+    clock: FakeClock, how: str
+) -> None:
+    """Calls that ended while they waited for a slot were never slow: the breaker stays closed."""
+    pipeline = make(
+        clock,
+        breaker=BreakerOptions(window_size=10, minimum_calls=5, slow_seconds=1.0),
+        bulkhead=BulkheadOptions(1, 20, 2.0 if how == "turned away" else 60.0),
+    )
+    assert pipeline.bulkhead is not None
+    assert pipeline.breaker is not None
+    await pipeline.bulkhead.acquire()
+    deadline = Deadline.after(2.0, clock) if how == "out of time" else None
+    with call_context(deadline=deadline):
+        waiting = [
+            asyncio.create_task(pipeline.read(ScriptedCall[str](["fine"]))()) for _ in range(10)
+        ]
+    await clock.advance(2.0)
+    for task in waiting:
+        task.cancel()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    kinds = {"turned away": BulkheadFull, "out of time": DeadlineExceeded}
+    assert all(isinstance(it, kinds.get(how, asyncio.CancelledError)) for it in outcomes)
+    assert pipeline.breaker.idle
+
+
+async def test_equal_reads_never_wait_longer_than_one_may_take(clock: FakeClock) -> None:
+    """Without a request's deadline as well: behind a leader that hangs, nobody's time adds up."""
+    pipeline = make(clock, single_flight=True, deadline=DeadlineOptions(seconds=2.0))
+    started = clock.monotonic()
+    ended: list[float] = []
+
+    async def hang() -> str:
+        await clock.sleep(3_600)
+        return "never"
+
+    read = pipeline.read(hang, key=anything)
+
+    async def ask() -> None:
+        with pytest.raises(DeadlineExceeded):
+            await read()
+        ended.append(clock.monotonic() - started)
+
+    callers = [asyncio.create_task(ask()) for _ in range(10)]
+    await clock.advance(60)
+    await asyncio.gather(*callers)
+    assert max(ended) <= 2.0 + 1e-9
+
+
+async def test_an_answer_on_its_way_to_one_user_is_not_handed_to_another(clock: FakeClock) -> None:
+    """Who may not read an entity asks for themselves, and gets the dependency's own answer."""
+    pipeline = make(clock, single_flight=True, fallback=FallbackOptions())
+    viewer: ContextVar[str] = ContextVar("viewer")
+
+    async def lookup() -> str:
+        await clock.sleep(1.0)
+        if viewer.get() != "ana":
+            raise PermissionError("not yours")
+        return "ana's balance"
+
+    async def authorise() -> bool:
+        return viewer.get() == "ana"
+
+    served = pipeline.served(lookup, key=of_ana, codec=JsonCodec(), authorise=authorise)
+
+    async def ask(who: str) -> Served[str]:
+        viewer.set(who)
+        return await served()
+
+    owner, again, other = (asyncio.create_task(ask(who)) for who in ("ana", "ana", "eve"))
+    await clock.advance(1.0)
+    assert (await owner).value == (await again).value == "ana's balance"
+    with pytest.raises(PermissionError):
+        await other
+
+
+async def test_a_classifier_that_raises_leaks_no_slot(clock: FakeClock) -> None:
+    """After any number of failures that cannot be judged every place is free again."""
+
+    def broken(error: Exception) -> Verdict:
+        raise RuntimeError("a bug in the classifier")
+
+    pipeline = Pipeline("users", FULL, clock=clock, classifier=broken)
+    assert pipeline.bulkhead is not None
+    assert pipeline.adaptive is not None
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            await pipeline.read(ScriptedCall[str]([DOWN]))()
+    assert (pipeline.bulkhead.in_flight, pipeline.adaptive.in_flight) == (0, 0)

@@ -1,5 +1,6 @@
 """The public surface: what is listed is there, what is typed type-checks, and it stands alone."""
 
+import ast
 import importlib
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import resilience
+
+from .test_options import EDGES
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "resilience").glob("[a-z]*.py"))
@@ -45,6 +48,20 @@ def test_it_imports_nothing_but_its_two_libraries() -> None:
         (sys.executable, "-c", code), cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_each_rule_of_the_library_is_tried_at_its_edge() -> None:
+    """`test_options.EDGES` has a row for every rule of every policy's options, and no other."""
+    rules = set()
+    for path in (ROOT / "resilience").glob("*.py"):
+        for owner in ast.walk(ast.parse(path.read_text())):
+            if isinstance(owner, ast.ClassDef) and owner.name != "PipelineOptions":
+                rules |= {
+                    (owner.name, *(ast.literal_eval(argument) for argument in rule.args[1:]))
+                    for rule in ast.walk(owner)
+                    if isinstance(rule, ast.Call) and getattr(rule.func, "id", "") == "Rule"
+                }
+    assert rules == {(edge.options.__name__, edge.option, edge.message) for edge in EDGES}
 
 
 RIGHT = """

@@ -118,3 +118,39 @@ def test_a_limit_that_lets_nothing_pass_is_refused(wrong: dict[str, int]) -> Non
     """Rates, bursts and bounds are above zero."""
     with pytest.raises(InvalidOptionsError):
         RateLimitOptions(**wrong)
+
+
+def test_the_bucket_of_all_calls_fills_with_time_and_no_further(clock: FakeClock) -> None:
+    """Ten a second: each tenth of a second is one more call, and a pause is worth one burst."""
+    limiter = RateLimiter("users", RateLimitOptions(per_second=10, burst=2), clock=clock)
+
+    def admitted(calls: int) -> int:
+        passed = 0
+        for _ in range(calls):
+            try:
+                limiter.admit(clock.monotonic())
+                passed += 1
+            except RateLimited as rejection:
+                assert rejection.source == "users"
+                assert rejection.retry_after == pytest.approx(0.1)
+        return passed
+
+    assert admitted(5) == 2
+    clock.jump(0.1)
+    assert admitted(5) == 1
+    clock.jump(3_600.0)
+    assert admitted(5) == 2
+
+
+def test_fewer_keys_are_remembered_after_a_reload_the_newest_of_them(clock: FakeClock) -> None:
+    """The bound holds from the reload on, and nobody goes who fits."""
+    limiter = RateLimiter("users", RateLimitOptions(1, 1), clock=clock)
+    for key in "abc":
+        limiter.acquire(key)
+    limiter.reconfigure(RateLimitOptions(1, 1, max_keys=3))
+    assert len(limiter) == 3
+    limiter.reconfigure(RateLimitOptions(1, 1, max_keys=2))
+    assert len(limiter) == 2
+    limiter.acquire("a")
+    with pytest.raises(RateLimited):
+        limiter.acquire("c")

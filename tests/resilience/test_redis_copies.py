@@ -2,12 +2,16 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import redis.asyncio
 
+from resilience.copies import CopyKey
+from resilience.fallback import CachedFallback, Freshness
 from resilience.redis_copies import RedisCopies
+
+from .silence import lag_beside_a_silent_server
 
 
 @pytest.fixture
@@ -79,3 +83,39 @@ def test_copies_without_a_prefix_are_refused() -> None:
     """They would share a namespace with everything else on the server."""
     with pytest.raises(ValueError, match="prefix"):
         RedisCopies(None, prefix="")  # type: ignore[arg-type]
+
+
+class Text:
+    """Text as UTF-8."""
+
+    def encode(self, value: str) -> bytes:
+        return value.encode()
+
+    def decode(self, data: bytes) -> str:
+        return data.decode()
+
+
+def test_a_blocking_server_never_blocks_the_loop_nor_an_answer() -> None:
+    """While the tier is silent on an open connection answers and local copies go on, lag below 5 ms."""
+
+    def use(client: redis.asyncio.Redis) -> Callable[[], Awaitable[object]]:
+        fallback = CachedFallback("users", shared=RedisCopies(client, prefix="test:"))
+        key = CopyKey("users.profile.v1", "ana", "owner")
+
+        async def answer() -> str:
+            return "ana"
+
+        async def fail() -> str:
+            raise ConnectionError("down")
+
+        async def everybody() -> bool:
+            return True
+
+        async def ask() -> None:
+            live = await fallback.serve(key, answer, Text(), everybody)
+            stale = await fallback.serve(key, fail, Text(), everybody)
+            assert (live.freshness, stale.freshness) == (Freshness.LIVE, Freshness.STALE)
+
+        return ask
+
+    assert asyncio.run(lag_beside_a_silent_server(use), debug=False) < 0.005

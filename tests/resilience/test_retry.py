@@ -87,7 +87,7 @@ async def test_cancellation_is_never_retried(clock: FakeClock) -> None:
         assert call.calls == calls
 
 
-@pytest.mark.parametrize("asked", [0.001, 0.25, 1.0, 1.1, 2.345, 4.9999])
+@pytest.mark.parametrize("asked", [0.001, 0.25, 1.0, 1.0004, 1.1, 2.345, 4.9999])
 async def test_retry_after_is_honoured_to_the_millisecond(clock: FakeClock, asked: float) -> None:
     """The retry comes when the dependency asked for it: rounded up to a millisecond, never early."""
     call = ScriptedCall[str]([Busy(asked), "fine"], clock=clock)
@@ -307,3 +307,82 @@ def test_retries_that_would_storm_are_refused(wrong: dict[str, object]) -> None:
     """Attempts are bounded, and waits and jitter must make sense."""
     with pytest.raises(InvalidOptionsError):
         RetryOptions(**wrong)  # type: ignore[arg-type]
+
+
+async def test_a_retry_that_was_turned_away_costs_no_token(clock: FakeClock) -> None:
+    """A breaker that opened meanwhile kept it from being made: the token is there again."""
+    budget = RetryBudget(BudgetOptions(minimum_per_second=0, ratio=0), clock=clock)
+    budget.tokens = 1.0
+    retry = Retry("users", budget=budget, clock=clock)
+    rejection = BulkheadFull("users")
+    call = ScriptedCall[str]([DOWN, rejection], clock=clock)
+    assert await played(clock, retry, call) is rejection
+    assert call.calls == 2
+    assert budget.tokens == 1.0
+    call = ScriptedCall[str]([DOWN, rejection], clock=clock)
+    assert await played(clock, make(clock), call) is rejection
+
+
+@pytest.mark.parametrize(
+    ("asked", "calls"), [(float("inf"), 1), (float("nan"), 2), (-1.0, 2), (float("-inf"), 2)]
+)
+async def test_a_retry_after_that_is_no_time_hides_no_error(
+    clock: FakeClock, asked: float, calls: int
+) -> None:
+    """For ever is longer than any patience; what is no time at all is not heeded."""
+    busy = Busy(asked)
+    call = ScriptedCall[str]([busy], clock=clock)
+    assert await played(clock, make(clock, attempts=2), call) is busy
+    assert call.calls == calls
+
+
+async def test_what_no_retry_can_mend_never_reaches_tenacity(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt runs inline, and so does its end: nothing is built for what is final."""
+
+    def build(**_: object) -> None:
+        raise AssertionError("built for nothing")
+
+    monkeypatch.setattr("resilience.retry.AsyncRetrying", build)
+    with pytest.raises(ValueError, match="a bug"):
+        await make(clock).call(ScriptedCall[str]([ValueError("a bug")]))
+
+
+async def test_every_end_is_told_with_its_attempt_and_error(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    """Whose call it was, which attempt was the last, why, and what it ended in."""
+    retry = make(clock, attempts=2, wait_seconds=0.5, jitter="decorrelated")
+    retry.events = recorder
+    last = ConnectionError("the last")
+    call = ScriptedCall[str]([DOWN, last], clock=clock)
+    assert await played(clock, retry, call) is last
+    (retried,) = recorder.of(CallRetried)
+    assert isinstance(retried, CallRetried)
+    assert (retried.source, retried.attempt, retried.error) == ("users", 1, DOWN)
+    assert retried.wait == pytest.approx(call.started[1] - call.started[0])
+    assert recorder.of(RetryGivenUp) == [RetryGivenUp("users", 2, "attempts", last)]
+    recorder.events.clear()
+    mutation = Retry("ledger", clock=clock, effect=Effect.MUTATION, events=recorder)
+    assert await played(clock, mutation, ScriptedCall[str]([DOWN])) is DOWN
+    assert recorder.events == [RetryGivenUp("ledger", 1, "no-key", DOWN)]
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(1.5, 1), (1.501, 2)])
+async def test_an_attempt_that_would_end_with_the_deadline_is_not_made(
+    clock: FakeClock, seconds: float, calls: int
+) -> None:
+    """The wait and the attempt must leave something of the time, however little."""
+    call = ScriptedCall[str]([Busy(1.0), "fine"], clock=clock)
+    retry = make(clock, attempt_seconds=0.5, wait_seconds=0.0)
+    with call_context(deadline=Deadline.after(seconds, clock)):
+        await played(clock, retry, call)
+    assert call.calls == calls
+
+
+async def test_patience_lasts_exactly_as_long_as_configured(clock: FakeClock) -> None:
+    """A Retry-After of exactly the maximum is waited for."""
+    call = ScriptedCall[str]([Busy(0.5), "fine"], clock=clock)
+    retry = make(clock, wait_seconds=0.0, retry_after_max_seconds=0.5)
+    assert await played(clock, retry, call) == "fine"

@@ -34,6 +34,7 @@ def test_each_priority_is_served_up_to_its_own_load(load: float, served: list[Pr
             shedding.admit(priority)
             passed.append(priority)
         except LoadShed as rejection:
+            assert rejection.source == "users"
             assert rejection.retry_after == 1.0
             assert priority.name in str(rejection)
     assert passed == served

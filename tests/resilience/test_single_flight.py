@@ -1,10 +1,11 @@
 """Single flight: one call for all who ask the same, and nobody bound to another's fate."""
 
 import asyncio
+import gc
 
 import pytest
 
-from resilience.context import Priority, call_context
+from resilience.context import Priority, call_context, current_deadline
 from resilience.deadline import Deadline, DeadlineExceeded
 from resilience.errors import LoadShed
 from resilience.events import FlightJoined
@@ -26,7 +27,7 @@ async def test_equal_calls_at_the_same_time_are_one(clock: FakeClock, recorder: 
     await clock.advance(0.1)
     assert await asyncio.gather(*callers) == ["ana"] * 50
     assert call.calls == 1
-    assert len(recorder.of(FlightJoined)) == 49
+    assert recorder.of(FlightJoined) == [FlightJoined("users")] * 49
     assert len(flight) == 0
     later = asyncio.create_task(flight.call("ana", call))
     await clock.advance(0.1)
@@ -124,6 +125,10 @@ async def test_what_befalls_the_leader_alone_is_no_answer_for_others(
 
 async def test_an_error_that_nobody_waits_for_any_more_is_nobodys_bug(clock: FakeClock) -> None:
     """When all followers have left, the leader's error is not reported as never looked at."""
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: reported.append(context["message"])
+    )
     flight = make(clock)
     call = ScriptedCall[str]([ConnectionError("down")], clock=clock, takes=1.0)
     leader = asyncio.create_task(flight.call("ana", call))
@@ -132,8 +137,29 @@ async def test_an_error_that_nobody_waits_for_any_more_is_nobodys_bug(clock: Fak
     await settle()
     follower.cancel()
     await clock.advance(1.0)
-    with pytest.raises(ConnectionError):
-        await leader
+    assert isinstance(leader.exception(), ConnectionError)
+    # What was raised holds frames, and these the flight.
+    del call, leader, follower
+    gc.collect()
+    await settle()
+    assert reported == []
+
+
+async def test_followers_that_left_are_forgotten(clock: FakeClock) -> None:
+    """However many come and go while the leader is under way, nothing of them is held."""
+    flight = make(clock)
+    leader = asyncio.create_task(flight.call("ana", lambda: clock.sleep(60)))
+    await settle()
+    for _ in range(20):
+        follower = asyncio.create_task(flight.call("ana", lambda: clock.sleep(60)))
+        await settle()
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+    landed = flight._flights["ana"].landed
+    assert landed is not None
+    assert len(landed._callbacks) == 1
+    await clock.advance(60)
+    await leader
 
 
 def test_a_flight_without_followers_leaves_no_garbage(clock: FakeClock) -> None:
@@ -149,3 +175,65 @@ def test_a_flight_without_followers_leaves_no_garbage(clock: FakeClock) -> None:
         assert len(flight) == 0
 
     run_plainly(calls())
+
+
+async def test_followers_of_one_leader_after_another_keep_to_their_own_time(
+    clock: FakeClock,
+) -> None:
+    """When each leader runs out of its time, who waited behind it has no more than was left."""
+    flight = make(clock)
+    started = clock.monotonic()
+    ended: list[float] = []
+
+    async def hang() -> str:
+        deadline = current_deadline()
+        left = 2.0 if deadline is None else min(2.0, deadline.remaining())
+        await clock.sleep(left)
+        raise DeadlineExceeded("the leader's time is up")
+
+    async def ask() -> None:
+        try:
+            await flight.call("ana", hang, seconds=2.0)
+        except DeadlineExceeded:
+            ended.append(clock.monotonic() - started)
+
+    callers = []
+    for _ in range(5):
+        callers.append(asyncio.create_task(ask()))
+        await clock.advance(0.1)
+    await clock.advance(60)
+    await asyncio.gather(*callers)
+    assert ended == pytest.approx([2.0, 2.1, 2.2, 2.3, 2.4])
+
+
+async def test_a_followers_earlier_deadline_holds_although_it_may_take_longer(
+    clock: FakeClock,
+) -> None:
+    """Of its own deadline and the time that a call may take, the earlier ends its waiting."""
+    flight = make(clock)
+    leader = asyncio.create_task(flight.call("ana", lambda: clock.sleep(30), seconds=5.0))
+    await settle()
+    with call_context(deadline=Deadline.after(1.0, clock)):
+        hurried = asyncio.create_task(flight.call("ana", lambda: clock.sleep(30), seconds=5.0))
+    patient = asyncio.create_task(flight.call("ana", lambda: clock.sleep(30), seconds=5.0))
+    await clock.advance(1.0)
+    assert isinstance(hurried.exception(), DeadlineExceeded)
+    assert str(hurried.exception()) == "users: the deadline passed behind an equal call"
+    assert not patient.done()
+    await clock.advance(4.0)
+    assert isinstance(patient.exception(), DeadlineExceeded)
+    leader.cancel()
+    await asyncio.gather(leader, return_exceptions=True)
+
+
+async def test_it_tells_whether_a_call_is_under_way(clock: FakeClock) -> None:
+    """A key is in it from the leader's start to its end."""
+    flight = make(clock)
+    assert "ana" not in flight
+    leader = asyncio.create_task(flight.call("ana", lambda: clock.sleep(1)))
+    await settle()
+    assert "ana" in flight
+    assert "bia" not in flight
+    await clock.advance(1)
+    await leader
+    assert "ana" not in flight

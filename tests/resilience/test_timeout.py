@@ -20,6 +20,11 @@ def make(clock: FakeClock, seconds: float = 1.0) -> AttemptTimeout:
     return AttemptTimeout("users", TimeoutOptions(seconds), clock=clock)
 
 
+async def forever() -> None:
+    """Wait for what never comes."""
+    await asyncio.get_running_loop().create_future()
+
+
 async def test_an_attempt_ends_at_its_time_and_says_so(clock: FakeClock) -> None:
     """Not before, and with an error that is the dependency's fault and a TimeoutError."""
     task = asyncio.create_task(make(clock).call(clock.sleep, 60))
@@ -129,7 +134,7 @@ async def test_within_an_outer_timeout_ours_is_raised_and_the_rest_goes_on(
     clock: FakeClock,
 ) -> None:
     """After an attempt timed out, the task can go on: no cancellation is left behind."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(3):
         task = asyncio.current_task()
         assert task is not None
         clock.call_at(clock.monotonic() + 1.0, lambda: None)
@@ -192,12 +197,53 @@ async def test_a_shorter_time_holds_for_attempts_that_begin_after_it(clock: Fake
     await settle()
     timeout.reconfigure(TimeoutOptions(1.0))
     new = asyncio.create_task(timeout.call(clock.sleep, 60))
+    assert timeout.options == TimeoutOptions(1.0)
     await clock.advance(1.0)
-    assert new.done()
     assert not old.done()
+    with pytest.raises(AttemptTimedOut, match=r"^users: no answer within 1\.0 s$"):
+        await new
     await clock.advance(9.0)
-    assert old.done()
-    await asyncio.gather(old, new, return_exceptions=True)
+    # It says the time that it had, and not what others have now.
+    with pytest.raises(AttemptTimedOut, match=r"^users: no answer within 10\.0 s$"):
+        await old
+
+
+async def test_at_the_same_moment_it_was_the_attempts_time(clock: FakeClock) -> None:
+    """The dependency had all that it may take: a deadline that is no earlier excuses nothing."""
+    with call_context(deadline=Deadline.after(1.0, clock)):
+        task = asyncio.create_task(make(clock).call(clock.sleep, 60))
+    await clock.advance(1.0)
+    with pytest.raises(AttemptTimedOut):
+        await task
+
+
+async def test_an_attempt_that_its_deadline_ended_says_whose_it_was(clock: FakeClock) -> None:
+    """The error names the dependency, and an attempt that ended early leaves no timer."""
+    with call_context(deadline=Deadline.after(0.5, clock)):
+        task = asyncio.create_task(make(clock).call(clock.sleep, 60))
+        early = asyncio.create_task(make(clock).call(clock.sleep, 0.1))
+    await clock.advance(0.1)
+    await early
+    # The other attempt's sleep and its timer.
+    assert clock.sleepers == 2
+    await clock.advance(0.4)
+    with pytest.raises(DeadlineExceeded, match=r"^users: the deadline passed during the call$"):
+        await task
+
+
+def test_a_timer_that_was_left_in_a_closed_loop_serves_nobody() -> None:
+    """An attempt that ended early leaves its timer; in the next loop attempts have one that runs."""
+    timeout = AttemptTimeout("users", TimeoutOptions(0.02))
+
+    async def ends_early() -> None:
+        await timeout.call(asyncio.sleep, 0)
+
+    async def hangs() -> None:
+        with pytest.raises(AttemptTimedOut):
+            await timeout.call(forever)
+
+    asyncio.run(ends_early())
+    asyncio.run(hangs())
 
 
 def test_a_policy_may_be_used_in_one_loop_after_another(clock: FakeClock) -> None:
@@ -206,7 +252,7 @@ def test_a_policy_may_be_used_in_one_loop_after_another(clock: FakeClock) -> Non
 
     async def ends() -> None:
         with pytest.raises(AttemptTimedOut):
-            await timeout.call(asyncio.sleep, 60)
+            await timeout.call(forever)
 
     for _ in range(3):
         asyncio.run(ends())
@@ -224,6 +270,8 @@ def test_success_leaves_nothing_behind(clock: FakeClock) -> None:
         with NoGarbage():
             for _ in range(1_000):
                 await timeout.call(answer)
+        assert timeout._queue is not None
+        assert not timeout._queue.pending
         assert clock.sleepers == 1
         await clock.advance(5)
         assert clock.sleepers == 0

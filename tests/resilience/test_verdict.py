@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from resilience.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded, RateLimited
-from resilience.verdict import Fault, Verdict, classify
+from resilience.verdict import Fault, Verdict, careful, classify
 
 
 class SaysItself(Exception):
@@ -43,3 +43,16 @@ def test_each_error_says_whose_fault_it_is_and_whether_to_try_again(
 ) -> None:
     """Rejections are no evidence; errors that carry a decision are believed; bugs are final."""
     assert classify(error) == verdict
+
+
+def test_a_classifier_that_raises_is_told_and_makes_a_failure_of_the_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Policies settle what they hold by the verdict, so there always is one."""
+
+    def broken(error: Exception) -> Verdict:
+        raise RuntimeError("a bug in the classifier")
+
+    assert careful(broken)(KeyError("x")) == Verdict(Fault.DEPENDENCY)
+    assert caplog.messages == ["a classifier raised on KeyError"]
+    assert careful(classify)(Busy()) == classify(Busy())

@@ -62,13 +62,30 @@ def test_a_time_window_holds_the_buckets_of_the_last_seconds(
     assert window.slow == sum(bool(outcome & SLOW) for outcome in recent)
 
 
+def test_a_time_window_counts_right_from_the_clocks_zero_on() -> None:
+    """Its first bucket is one like the others, and expires alone."""
+    window = TimeWindow(10.0, 10)
+    window.record(FAILED, 0.5)
+    window.record(SLOW, 1.5)
+    window.record(GOOD, 10.5)
+    assert (window.calls, window.failures, window.slow) == (2, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("outcomes", "run"),
-    [([], 0), ([FAILED, FAILED], 2), ([FAILED, GOOD, FAILED], 1), ([FAILED, SLOW], 2), ([GOOD], 0)],
+    [
+        ([], 0),
+        ([FAILED, FAILED], 2),
+        ([FAILED, GOOD, FAILED], 1),
+        ([FAILED, SLOW], 2),
+        ([GOOD], 0),
+        ([SLOW] * 3, 3),
+    ],
 )
 def test_a_run_of_bad_calls_ends_with_a_good_one(outcomes: list[int], run: int) -> None:
     """Failures and slow calls lengthen the run; a good call ends it."""
     window = ConsecutiveWindow()
     for outcome in outcomes:
         window.record(outcome, 0.0)
-    assert window.failures == run
+    assert (window.calls, window.failures) == (run, run)
+    assert window.slow == sum(outcome == SLOW for outcome in outcomes[len(outcomes) - run :])

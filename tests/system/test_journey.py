@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from baluarte.demo_data import PASSWORD
 from tests.kill.platform import Platform
 from tests.system.books import Books
 from tests.system.clients import (
@@ -68,18 +67,36 @@ async def told(gateway: Gateway, person: Person, count: int) -> list[dict[str, A
 async def test_the_readmes_queries_run_in_order(gateway: Gateway) -> None:
     """Each GraphQL block of the README, pasted as it is, is answered without an error."""
     blocks = re.findall(r"```graphql\n(.*?)```", README.read_text(), re.DOTALL)
-    login, overview, deposit, transfer = blocks
+    login, overview, deposit, register, transfer, both = blocks
     token = (await gateway.ask(login)).data("login")["accessToken"]
     gateway.sentinels.remember(token)
-    bruno = await gateway.login("bruno@baluarte.example", PASSWORD)
 
     me = (await gateway.ask(overview, token=token)).data("me")
     assert me["name"] == "Ana Lima"
     assert nodes(me["transactions"]), "the demonstration has a history"
     assert (await gateway.ask(deposit, token=token)).data("deposit")["status"] == "COMPLETED"
-    paid = await gateway.ask(transfer.replace("<a user's id>", bruno.id), token=token)
+    noa = (await gateway.ask(register)).data("register")
+    gateway.sentinels.remember(noa["accessToken"])
+    await eventually(
+        lambda: has_account(gateway, noa["accessToken"]), ARRIVAL_SECONDS, why="Noa has an account"
+    )
+    paid = await gateway.ask(transfer.replace("<the id of Noa>", noa["user"]["id"]), token=token)
     assert paid.data("transfer")["status"] == "COMPLETED"
-    assert paid.data("transfer")["receiver"]["name"] == "Bruno Costa"
+    assert paid.data("transfer")["receiver"]["name"] == "Noa Reis"
+
+    async def told_of_it() -> bool:
+        for reader, title in ((token, "Transfer sent"), (noa["accessToken"], "Transfer received")):
+            answer = await gateway.ask(both, token=reader)
+            newest = nodes(answer.data("transactions"))[0]
+            assert (newest["type"], newest["sender"]["name"]) == ("TRANSFER", "Ana Lima")
+            assert title in [item["title"] for item in nodes(answer.data("notifications"))]
+        return True
+
+    await eventually(told_of_it, ARRIVAL_SECONDS, why="both are told")
+
+
+async def has_account(gateway: Gateway, token: str) -> bool:
+    return bool((await gateway.ask(ACCOUNT, token=token)).data("account"))
 
 
 async def test_two_newcomers_move_money(gateway: Gateway, books: Books) -> None:

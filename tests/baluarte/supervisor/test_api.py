@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from baluarte.errors import BaluarteError
-from baluarte.supervisor import api, logfiles
+from baluarte.supervisor import api, client, logfiles
 from baluarte.supervisor.lifecycle import Tell
 from baluarte.supervisor.occupancy import Address
 from baluarte.supervisor.supervisor import StopRequest, Supervisor
@@ -90,8 +90,8 @@ async def test_more_routes_can_be_added(served: Served) -> None:
 async def test_the_command_line_s_client(served: Served) -> None:
     """It reads the state, and says so when nobody answers."""
     address = Address(1, served.port, TOKEN)
-    state = await asyncio.to_thread(api.fetch_state, address)
+    state = await asyncio.to_thread(client.fetch_state, address)
     assert state["parts"] == []
     with pytest.raises(BaluarteError) as silent:
-        await asyncio.to_thread(api.fetch_state, Address(1, 1, TOKEN))
+        await asyncio.to_thread(client.fetch_state, Address(1, 1, TOKEN))
     assert silent.value.codes == ("SUPERVISOR_SILENT",)

@@ -7,22 +7,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baluarte.supervisor.lifecycle import (
-    RUNNING,
+    LIVING,
     Action,
+    Crash,
     Event,
     Exited,
+    Freeze,
+    Hold,
     Kill,
     Launch,
     Launched,
     NotLaunched,
+    Pause,
     Probed,
+    Release,
     RestartPolicy,
+    Resume,
     Situation,
+    Slow,
     Start,
     State,
     Stop,
     Tell,
     Terminate,
+    Thaw,
     Tick,
     step,
 )
@@ -205,11 +213,153 @@ def test_unready_is_shown_and_not_punished() -> None:
 def test_late_news_change_nothing(state: State) -> None:
     """A probe without a process, an exit told twice: no state is left because of them."""
     still = replace(Situation(), state=state)
-    if state in RUNNING or state is State.STOPPING:
+    if state in LIVING:
         still = replace(still, pid=None)
     assert step(still, Probed(ready=True), 1.0, POLICY, 0.0) == (still, ())
-    if state not in RUNNING and state is not State.STOPPING:
+    if state not in LIVING:
         assert step(still, Exited(0), 1.0, POLICY, 0.0) == (still, ())
+
+
+def test_a_kill_is_answered_like_any_death() -> None:
+    """SIGKILL, then the usual pause and restart: the fault is over at once."""
+    life = ready_life()
+    assert life(Crash()) == [Kill()]
+    life(Exited(-9))
+    assert life.state is State.BACKOFF
+    assert life.later(1) == [Launch()]
+
+
+def test_what_is_held_down_is_not_restarted() -> None:
+    """Killed at once and then left alone, however long, until it is released."""
+    life = ready_life()
+    assert life(Hold()) == [Kill()]
+    life(Exited(-9))
+    assert (life.state, life.situation.pid, life.told) == (State.HELD, None, ["held down"])
+    assert life.later(100_000) == []
+    assert life(Release()) == [Launch()]
+    assert life.situation.failures == 0, "an outage on purpose is no failure of the part's"
+    life(Launched(8), Probed(ready=True))
+    assert life.state is State.READY
+
+
+def test_a_hold_reaches_what_is_about_to_start() -> None:
+    """In a pause it is never launched; a launch under way is killed as soon as there is a pid."""
+    waiting = ready_life()
+    waiting(Exited(1))
+    assert waiting(Hold()) == []
+    assert waiting.state is State.HELD
+    assert waiting.later(100) == []
+    starting = Life()
+    starting(Start())
+    assert starting(Hold()) == []
+    assert starting(Launched(7)) == [Kill()]
+    starting(Exited(-9))
+    assert starting.state is State.HELD
+    failing = Life()
+    failing(Start(), Hold(), NotLaunched("no such file"))
+    assert failing.state is State.HELD
+
+
+def test_a_hold_of_what_is_ended_for_slowness() -> None:
+    """A start that took too long and is being ended is held down instead of repeated."""
+    life = Life()
+    life(Start(), Launched(7))
+    assert life.later(10) == [Terminate()]
+    assert life(Hold()) == [Kill()]
+    life(Exited(-9))
+    assert life.state is State.HELD
+
+
+def test_a_release_before_the_end_is_told_starts_it_afterwards() -> None:
+    """Never two processes: the old one's end is waited for."""
+    life = ready_life()
+    life(Hold())
+    assert life(Release()) == []
+    assert life(Exited(-9)) == []
+    assert life.state is State.BACKOFF
+    assert life.later(1) == [Launch()]
+
+
+def test_a_kill_that_does_not_work_is_repeated() -> None:
+    """A held process that is still there after the grace gets SIGKILL again."""
+    life = ready_life()
+    life(Hold())
+    assert life.later(5) == [Kill()]
+
+
+def test_a_paused_process_is_not_asked_and_not_restarted() -> None:
+    """Its silence is no news: neither probes nor the time of a start count until it goes on."""
+    life = Life()
+    life(Start(), Launched(7))
+    life.now += 4
+    assert life(Pause()) == [Freeze()]
+    assert life(Probed(ready=False)) == []
+    assert life.later(100_000) == []
+    assert life(Resume()) == [Thaw()]
+    assert life.state is State.STARTING
+    assert life.later(5.9) == [], "six seconds of its start were left"
+    assert life.later(0.2) == [Terminate()]
+
+
+def test_a_ready_process_is_ready_again_after_a_pause() -> None:
+    """It goes on in the state that it was in, with the time of being ready that it had left."""
+    life = ready_life()
+    life(Pause(), Resume())
+    assert (life.state, life.situation.pid) == (State.READY, 7)
+    assert life(Resume()) == [], "once is enough"
+
+
+def test_a_paused_process_is_continued_before_it_is_asked_to_end() -> None:
+    """A signal other than SIGKILL would wait for ever in a process that does not run."""
+    life = ready_life()
+    life(Pause())
+    assert life(Stop()) == [Thaw(), Terminate()]
+    assert life.state is State.STOPPING
+    forced = ready_life()
+    forced(Pause())
+    assert forced(Stop(force=True)) == [Thaw(), Kill()]
+
+
+def test_a_paused_process_that_others_kill_is_restarted() -> None:
+    """The fault is spent then, and its end does nothing."""
+    life = ready_life()
+    life(Pause(), Exited(-9))
+    assert life.state is State.BACKOFF
+    assert life(Resume()) == []
+    assert life.later(1) == [Launch()]
+
+
+def test_a_stop_of_what_is_held_down_is_final() -> None:
+    """Also while its end is on its way; a release afterwards starts nothing."""
+    orders: list[list[Event]] = [[Exited(-9), Stop()], [Stop(), Exited(-9)]]
+    for told in orders:
+        life = ready_life()
+        life(Hold(), *told)
+        assert life.state is State.STOPPED
+        assert life(Release()) == []
+        assert life.later(100) == []
+
+
+def test_slow_starts_are_late_by_the_delay() -> None:
+    """After a death and after a release; when the fault ends, a start that waits is hastened."""
+    life = ready_life()
+    life(Slow(20), Exited(1))
+    assert life.told == ["ended with code 1; starting again in 21.0 s"]
+    assert life.later(20.9) == []
+    assert life.later(0.2) == [Launch()]
+    life(Launched(8), Probed(ready=True), Hold(), Exited(-9))
+    assert life(Release()) == []
+    assert life.later(19.9) == []
+    life(Slow(0.0))
+    assert life.later(0) == [Launch()]
+
+
+@pytest.mark.parametrize("event", [Crash(), Hold(), Release(), Pause(), Resume()])
+@pytest.mark.parametrize("state", [State.STOPPED, State.FAILED])
+def test_faults_find_nothing_where_nothing_runs(event: Event, state: State) -> None:
+    """No change at all, by which the caller knows that the fault hit nothing."""
+    still = replace(Situation(), state=state)
+    assert step(still, event, 1.0, POLICY, 0.0) == (still, ())
 
 
 EVENTS = st.one_of(
@@ -218,36 +368,40 @@ EVENTS = st.one_of(
     st.just(Stop(force=True)),
     st.builds(Probed, st.booleans()),
     st.just(Tick()),
+    st.sampled_from([Crash(), Hold(), Release(), Pause(), Resume(), Slow(3.0), Slow(0.0)]),
     st.just("process"),
 )
 
 
 @given(st.lists(st.tuples(EVENTS, st.floats(0, 20)), max_size=60))
-def test_never_two_processes_and_a_stop_always_ends(
+def test_never_two_processes_and_a_stop_always_ends(  # noqa: C901 - one world, three laws
     events: list[tuple[Event | str, float]],
 ) -> None:
     """Whatever happens, at most one process is alive, and Stop with SIGKILL leads to none.
 
     "process" stands for the outside world doing what it may: a launch succeeds, or the process ends.
     """
-    life, launching, alive = Life(), 0, 0
+    life, launching, alive, frozen = Life(), 0, 0, False
 
     def apply(event: Event) -> None:
-        nonlocal launching, alive
+        nonlocal launching, alive, frozen
         for action in life(event):
             if isinstance(action, Launch):
                 launching += 1
-            if isinstance(action, Kill | Terminate):
+            if isinstance(action, Kill | Terminate | Freeze | Thaw):
                 assert alive == 1
+            if isinstance(action, Freeze | Thaw):
+                frozen = isinstance(action, Freeze)
+            assert not (frozen and isinstance(action, Terminate)), "it could not hear"
         assert launching + alive <= 1
 
     def world() -> None:
-        nonlocal launching, alive
+        nonlocal launching, alive, frozen
         if launching:
             launching, alive = 0, 1
             apply(Launched(7))
         elif alive:
-            alive = 0
+            alive, frozen = 0, False
             apply(Exited(1))
 
     for event, seconds in events:
@@ -256,6 +410,7 @@ def test_never_two_processes_and_a_stop_always_ends(
             world()
         else:
             apply(event)
+        assert frozen == (life.state is State.PAUSED)
     apply(Stop(force=True))
     world()
     world()

@@ -16,8 +16,12 @@ def plan_for(
     replicas: dict[str, int] | None = None,
     port: int | None = None,
     taken: tuple[int, ...] = (),
+    chaos: bool = False,
+    second_word: bool = False,
 ) -> Plan:
-    options = Options(Path("/state"), port, replicas or {})
+    options = Options(
+        Path("/state"), port, replicas or {}, chaos=chaos, chaos_in_production=second_word
+    )
     return make_plan(options, environ or {}, port_is_free=lambda number: number not in taken)
 
 
@@ -122,3 +126,15 @@ def test_addresses_and_passwords_are_not_passed_on() -> None:
         }
     )
     assert plan.passed_on == {"BALUARTE_LOG_LEVEL": "DEBUG"}
+
+
+def test_production_takes_faults_only_with_a_second_word() -> None:
+    """One flag, typed out of habit, must not make production killable; nor does a setting."""
+    production = {"BALUARTE_ENVIRONMENT": "production"}
+    refused = problems_of(production, chaos=True)
+    assert refused.codes == ("CHAOS_IN_PRODUCTION",)
+    assert "--chaos-in-production" in str(refused)
+    assert plan_for(production, chaos=True, second_word=True).chaos
+    assert plan_for(chaos=True).chaos
+    assert not plan_for(production, second_word=True).chaos
+    assert not plan_for({"BALUARTE_CHAOS": "true"}).chaos

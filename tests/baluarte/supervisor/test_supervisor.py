@@ -120,7 +120,7 @@ async def test_sigterm_is_followed_by_sigkill(
     """A child that ignores SIGTERM is gone after the grace."""
     await supervisor.start([fake("deaf", "deaf"), fake("good")])
     pid = pid_of(supervisor, "deaf")
-    assert 0.5 <= await stop() < 5
+    assert 0.5 <= await stop() < 20
     assert "did not stop within 0.5 s; killed" in heard.about("deaf")
     assert processes.started_at(pid) is None
 
@@ -163,7 +163,7 @@ async def test_groups_stop_in_reverse_order(
     """The gateway first, then services, the servers that they need last."""
     for name in ("postgres", "users", "gateway"):
         await supervisor.start([fake(name)])
-    assert await stop() < 5
+    assert await stop() < 20
     stopped = [part for part, text in heard.lines if text == "stopped"]
     assert stopped == ["gateway", "users", "postgres"]
 

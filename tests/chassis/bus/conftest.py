@@ -33,6 +33,8 @@ class BusMaker:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        # Generous: the machine may be running several suites, and the loop checks itself.
+        self.confirm_timeout = 15.0
         parts = urlsplit(url)
         self.cable = Cable(parts.hostname or "", parts.port or 0)
 
@@ -90,8 +92,9 @@ class RabbitMaker(BusMaker):
         self.prefix = f"test-{secrets.token_hex(4)}"
 
     def open(self, topology: Topology = TOPOLOGY) -> Bus:
-        # Generous: the machine may be running several suites, and the loop checks itself.
-        options = RabbitOptions(prefix=self.prefix, backoff=QUICK, confirm_timeout=15)
+        options = RabbitOptions(
+            prefix=self.prefix, backoff=QUICK, confirm_timeout=self.confirm_timeout
+        )
         return RabbitBus(self.cabled_url, topology=topology, options=options, rng=random.Random(1))
 
     async def publish_garbage(self, topic: str, type_: str, body: bytes) -> None:

@@ -87,12 +87,12 @@ async def test_a_foreign_exception_is_masked_and_logged(
     assert "secret@example.com" not in reply.body.decode() + str(log_lines())
 
 
-async def test_a_rejection_by_a_policy_is_unavailable(gateway: Gateway, platform: Platform) -> None:
+async def test_a_rejection_by_a_policy_is_coded(gateway: Gateway, platform: Platform) -> None:
     """An open breaker's rejection is coded and says when to try again."""
     platform.users.failure = CircuitOpen("users", 3.0, "open")
     reply = await gateway.query("{ me { id } }", user=platform.add_user())
     extensions = reply.errors[0]["extensions"]
-    assert (extensions["code"], extensions["service"]) == ("UNAVAILABLE", "users")
+    assert (extensions["code"], extensions["service"]) == ("CIRCUIT_BREAKER_OPEN", "users")
     assert extensions["retryAfterSeconds"] == 3.0
 
 

@@ -61,7 +61,7 @@ def test_fragments_that_double_each_other_are_counted_without_unfolding() -> Non
     started = time.perf_counter()
     with pytest.raises(CodedError):
         check(parse(source), LIMITS)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 10  # unfolding would take hours
 
 
 def test_a_circle_of_fragments_ends() -> None:

@@ -39,7 +39,7 @@ def coalescer(batches: Batches, **options: Any) -> Coalescer[int, int]:
 async def test_one_item_starts_at_once() -> None:
     """A single item does not wait for others."""
     batches = Batches()
-    assert await coalescer(batches).offer(3).wait(1) == 30
+    assert await coalescer(batches).offer(3).wait(10) == 30
     assert batches.seen == [[3]]
 
 
@@ -48,7 +48,7 @@ async def test_items_of_one_turn_share_a_batch() -> None:
     batches = Batches()
     work = coalescer(batches, in_flight=1)
     tickets = [work.offer(number) for number in range(6)]
-    assert [await ticket.wait(1) for ticket in tickets] == [0, 10, 20, 30, 40, 50]
+    assert [await ticket.wait(10) for ticket in tickets] == [0, 10, 20, 30, 40, 50]
     assert batches.seen == [[0, 1, 2, 3], [4, 5]]
 
 
@@ -60,7 +60,7 @@ async def test_in_flight_is_bounded() -> None:
     tickets = [work.offer(number) for number in range(6)]
     await eventually(lambda: batches.running == 2)
     batches.open.set()
-    await asyncio.gather(*(ticket.wait(1) for ticket in tickets))
+    await asyncio.gather(*(ticket.wait(10) for ticket in tickets))
     assert batches.most == 2
     assert len(batches.seen) == 6
 
@@ -78,7 +78,7 @@ async def test_few_items_join_the_next_batch() -> None:
     third = work.offer(4)
     await eventually(lambda: batches.running == 2)
     batches.open.set()
-    await asyncio.gather(*(ticket.wait(1) for ticket in (first, *second, third)))
+    await asyncio.gather(*(ticket.wait(10) for ticket in (first, *second, third)))
     assert batches.seen == [[1], [2, 3, 4]]
 
 
@@ -89,7 +89,7 @@ async def test_backlog_is_bounded() -> None:
     tickets = [work.offer(number) for number in range(8)]
     with pytest.raises(Backlogged):
         work.offer(9)
-    assert len([await ticket.wait(1) for ticket in tickets]) == 8
+    assert len([await ticket.wait(10) for ticket in tickets]) == 8
     assert all(9 not in batch for batch in batches.seen)
 
 
@@ -97,9 +97,9 @@ async def test_a_bad_item_fails_alone() -> None:
     """An exception as an item's result reaches only its caller."""
     work = coalescer(Batches())
     good, bad = work.offer(1), work.offer(-1)
-    assert await good.wait(1) == 10
+    assert await good.wait(10) == 10
     with pytest.raises(ValueError, match="-1"):
-        await bad.wait(1)
+        await bad.wait(10)
 
 
 async def test_a_broken_batch_fails_for_all() -> None:
@@ -114,7 +114,7 @@ async def test_a_broken_batch_fails_for_all() -> None:
     for number, error in ((0, KeyError), (1, RuntimeError)):
         ticket = work.offer(number)
         with pytest.raises(error):
-            await ticket.wait(1)
+            await ticket.wait(10)
 
 
 async def test_a_caller_that_leaves_does_not_stop_the_work() -> None:
@@ -125,12 +125,12 @@ async def test_a_caller_that_leaves_does_not_stop_the_work() -> None:
     ticket = work.offer(7)
     with pytest.raises(TimeoutError):
         await ticket.wait(0.01)
-    waiter = asyncio.create_task(ticket.wait(5))
+    waiter = asyncio.create_task(ticket.wait(10))
     await eventually(lambda: batches.running == 1)
     waiter.cancel()
     await asyncio.wait({waiter})
     batches.open.set()
-    assert await ticket.wait(1) == 70
+    assert await ticket.wait(10) == 70
 
 
 async def test_withdraw_before_the_start_only() -> None:
@@ -159,7 +159,7 @@ async def test_stopped_batch_tells_its_callers() -> None:
         if "_do" in repr(task.get_coro()):
             task.cancel()
     with pytest.raises(Stopped):
-        await ticket.wait(1)
+        await ticket.wait(10)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ async def test_recovers_by_itself(bank: Bank) -> None:
 
     await eventually(completed)
     stop.set()
-    await asyncio.wait_for(running, 2)
+    await asyncio.wait_for(running, 10)
 
     assert len(bank.ledger.calls) == 4
     assert bank.ledger.moved[pending.id] == 1
@@ -266,7 +266,7 @@ async def test_age_of_the_oldest_is_measured(bank: Bank) -> None:
     await eventually(lambda: read("saga_oldest_in_progress_age_seconds") == 0)
     assert read("saga_in_progress") == 0
     stop.set()
-    await asyncio.wait_for(running, 2)
+    await asyncio.wait_for(running, 10)
 
 
 async def test_outage_of_the_database_is_waited_out(bank: Bank) -> None:
@@ -287,7 +287,7 @@ async def test_outage_of_the_database_is_waited_out(bank: Bank) -> None:
 
     await eventually(completed)
     stop.set()
-    await asyncio.wait_for(running, 2)
+    await asyncio.wait_for(running, 10)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,23 @@ async def test_hanging_ledger_is_answered_in_time(bank: Bank) -> None:
     assert bank.metric("bank_transfers_answered_pending_total") == 1
 
 
+async def test_what_is_carried_out_later_is_counted_as_queued(bank: Bank) -> None:
+    """A request that is told PENDING is a fallback of the ledger, once; a prompt one is not."""
+    ana, bruno, told = bank.person(1_000), bank.person(), []
+    transfers = bank.rebuild(queued=lambda: told.append(1)).transfers
+    await transfers.create(call_of(ana, seconds=5.0), transfer_to(bruno))
+    assert told == []
+    bank.ledger.gate.clear()
+    order = transfer_to(bruno)
+
+    for _ in range(2):
+        await transfers.create(call_of(ana, seconds=0.5), order)
+
+    assert told == [1]
+    bank.ledger.gate.set()
+    await transfers.drain()
+
+
 async def test_pending_settles_after_the_request_left(bank: Bank) -> None:
     """What a request leaves behind goes on without it: no recovery is needed for a slow ledger."""
     ana, bruno = bank.person(1_000), bank.person()

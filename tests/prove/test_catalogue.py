@@ -1,0 +1,21 @@
+"""The long tier leaves nothing out."""
+
+from baluarte.supervisor.plan import DEFAULT_PORTS
+from tests.mutants.catalogue import MUTANTS
+from tests.prove.catalogue import PROOFS
+
+NAMES = [proof.name for proof in PROOFS]
+
+
+def test_every_process_is_killed_on_both_buses() -> None:
+    """A part that the platform gains is killed by `make prove` too, or this fails."""
+    for bus in ("postgres", "rabbitmq"):
+        for part in DEFAULT_PORTS:
+            assert f"kill-{part}-bus-{bus}" in NAMES
+    assert "kill-rabbitmq-bus-rabbitmq" in NAMES
+
+
+def test_every_mutant_is_hunted() -> None:
+    """Each mutant has its proof, and no name is there twice."""
+    assert {f"mutant-{mutant.name}" for mutant in MUTANTS} <= set(NAMES)
+    assert len(NAMES) == len(set(NAMES))
