@@ -7,6 +7,7 @@ import sys
 BENCHMARKS = {
     "ledger": "postings per second, group commit beside plain statements",
     "resilience": "cost of the policies, as ratios to a bare await and to other libraries",
+    "proxy": "the fault proxy beside a direct connection: latency and throughput",
     "platform": "start, stop, and CPU per end-to-end transfer",
 }
 
