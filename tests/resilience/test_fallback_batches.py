@@ -308,6 +308,45 @@ async def test_many_slow_look_ups_take_about_as_long_as_one(clock: FakeClock) ->
     assert ended[0] - started == pytest.approx(0.06)
 
 
+async def test_a_look_up_begins_until_the_tiers_time_is_up(clock: FakeClock) -> None:
+    """At the very end of the shared tier's time one more round of look-ups begins."""
+    tier = Tier(clock)
+    entities = "".join(chr(0x4E00 + number) for number in range(100))
+    await Batches(clock, tier=tier).serve(entities, list(entities))
+    await settle(300)
+
+    async def slow() -> None:
+        await clock.sleep(0.03125)
+
+    tier.trouble = slow
+    other = Batches(clock, FallbackOptions(shared_timeout_seconds=0.0625), tier=tier)
+    task = asyncio.create_task(other.serve(entities, DOWN))
+    await clock.advance(1.0)
+    assert sum(isinstance(item, Served) for item in await task) == 3 * LOOKUPS
+
+
+async def test_under_a_deadline_copies_are_authorised_until_it_ends(clock: FakeClock) -> None:
+    """Who is authorised in time has the copy; an authorisation that hangs costs its own key alone."""
+    batches = Batches(clock)
+    await batches.serve("ab", ["ana", "bia"])
+
+    async def hangs_for_bia(asked: CopyKey, _: str) -> bool:
+        if asked.entity == "b":
+            await clock.sleep(3_600)
+        return True
+
+    async def ask() -> list[Served[str] | Exception | None]:
+        with call_context(deadline=Deadline.after(2.0, clock)):
+            return await batches.serve("ab", DOWN, authorise=hangs_for_bia)
+
+    task = asyncio.create_task(ask())
+    await clock.advance(2.0)
+    served, failed = await task
+    assert isinstance(served, Served)
+    assert served.value == "ana"
+    assert failed is DOWN
+
+
 async def test_bytes_that_have_not_changed_are_not_written_again_at_once(clock: FakeClock) -> None:
     """The shared tier gets a change at once and the same again after a minute; there, a copy may look
     older than it is, and never younger."""
@@ -321,7 +360,9 @@ async def test_bytes_that_have_not_changed_are_not_written_again_at_once(clock: 
         return len(tier.calls)
 
     assert await writes("one") == 1
-    clock.jump(59.0)
+    clock.jump(1.0)
+    assert await writes("one") == 0
+    clock.jump(58.0)
     assert await writes("one") == 0
     (here,) = await batches.serve("a", DOWN)
     (there,) = await Batches(clock, tier=tier).serve("a", DOWN)
@@ -336,6 +377,10 @@ async def test_bytes_that_have_not_changed_are_not_written_again_at_once(clock: 
     await short.serve("a", ["one"])
     await settle()
     clock.jump(5.0)
+    await short.serve("a", ["one"])
+    await settle()
+    assert brief.calls == ["put", "put"]
+    clock.jump(4.5)
     await short.serve("a", ["one"])
     await settle()
     assert brief.calls == ["put", "put"]
