@@ -1,11 +1,14 @@
 """Renews the files that are generated from the code: `make generate`. Tests compare them."""
 
+import inspect
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
+from resilience.policy_file import POLICIES
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,11 +52,38 @@ without a new build, put a copy of a process' file as `<process>.toml` into `BAL
 """
 
 
+_DEFAULTS_HEAD = """
+## Defaults
+
+What holds for everything that a file does not say. A row without a reason shares the one above it.
+"""
+
+
 def policy_page() -> str:
     """`docs/policies.md`."""
-    return _POLICIES_HEAD + "".join(
+    processes = (
         _process(name, tomllib.loads(path.read_text())) for name, path in POLICY_FILES.items()
     )
+    defaults = (_defaults(name, kind) for name, kind in POLICIES.items())
+    return "".join((_POLICIES_HEAD, *processes, _DEFAULTS_HEAD, *defaults))
+
+
+def _defaults(policy: str, kind: type) -> str:
+    """The defaults of a policy's options; a reason is the `#:` comment above the option."""
+    rows = [f"\n### {policy}\n\n| option | default | because |\n|---|---|---|\n"]
+    reason: list[str] = []
+    for line in map(str.strip, inspect.getsource(kind).splitlines()):
+        if line.startswith("#: "):
+            reason.append(line[3:])
+        elif option := _OPTION.match(line):
+            rows.append(f"| {option[1]} | {option[2]} | {' '.join(reason)} |\n")
+            reason = []
+        elif line.startswith("def "):
+            break
+    return "".join(rows)
+
+
+_OPTION = re.compile(r"(\w+): [^=]+ = (.+)$")
 
 
 def _process(name: str, downstreams: dict[str, dict[str, Any]]) -> str:
