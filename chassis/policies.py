@@ -22,7 +22,7 @@ from chassis.verdicts import judge
 from chassis.workers import Worker
 from resilience import SYSTEM_CLOCK, CircuitBreaker, Clock, Emitter, Pipeline, PipelineOptions
 from resilience.copies import SharedCopies
-from resilience.events import BreakerChanged, Event, RetryGivenUp, TierFailed
+from resilience.events import BreakerChanged, Event, TierFailed
 from resilience.policy_file import InvalidPolicyFileError, PolicyFile
 from resilience.policy_set import PolicySet
 from resilience.verdict import Classifier
@@ -159,7 +159,7 @@ def read(file: PolicyFile) -> dict[str, PipelineOptions]:
 
 
 def log_event(event: Event) -> None:
-    """A log line for what an operator looks for; the rest is in the metrics."""
+    """A log line for changes of state; what happens with each call of an outage is in the metrics."""
     tell = _TELL.get(type(event))
     if tell is not None:
         tell(event)
@@ -175,11 +175,6 @@ def _breaker_changed(event: BreakerChanged) -> None:
     )
 
 
-def _given_up(event: RetryGivenUp) -> None:
-    if event.reason == "budget":
-        _log.warning("retry budget exhausted", dependency=event.source)
-
-
 def _tier_failed(event: TierFailed) -> None:
     _log.warning(
         "shared tier bypassed",
@@ -191,6 +186,5 @@ def _tier_failed(event: TierFailed) -> None:
 
 _TELL: Final[Mapping[type, Callable[..., None]]] = {
     BreakerChanged: _breaker_changed,
-    RetryGivenUp: _given_up,
     TierFailed: _tier_failed,
 }
