@@ -37,6 +37,7 @@ prove:
 
 bench:
 	@scripts/setup dev
+	@scripts/setup bench
 	@$(PY) -m benchmarks $(ARGS)
 
 outages:
