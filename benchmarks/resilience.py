@@ -9,7 +9,7 @@ processes take does not count. "Full" is what the peers compose too:
 
     deadline · retry with budget · circuit breaker (100 calls, slow calls) · bulkhead · attempt timeout
 
-The peers are optional: `pip install -r requirements/bench.txt` into an environment of its own.
+`make bench` installs the peers (`requirements/bench.txt`); without them they are said not to be measured.
 """
 
 import asyncio
