@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import yaml
@@ -249,12 +249,11 @@ def gather(reads: Sequence[Callable[[], T]]) -> list[T]:
     return values
 
 
-@functools.cache
-def members(of: Hashable) -> tuple[Member, ...]:
+def members(of: type[Any]) -> tuple[Member, ...]:
     """The keys of a dataclass: every field with an annotation that says what it is for."""
     hints = typing.get_type_hints(of, include_extras=True)
     found = []
-    for field in dataclasses.fields(typing.cast("type[Any]", of)):
+    for field in dataclasses.fields(of):
         hint = hints[field.name]
         about = next((m for m in getattr(hint, "__metadata__", ()) if isinstance(m, str)), None)
         if about is None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -58,7 +58,7 @@ def _compose(text: str, name: str) -> yaml.Node:
     return node
 
 
-def _at(name: str, mark: yaml.Mark | None, what: str) -> Problem:
+def _at(name: str, mark: Any, what: str) -> Problem:
     return Problem(name, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, what)
 
 

@@ -15,7 +15,6 @@ from chaos.grammar.problems import unknown
 from chaos.grammar.shapes import (
     Member,
     Source,
-    Wrong,
     entries,
     members,
     members_schema,
@@ -63,7 +62,7 @@ class FaultShape:
 
     def _build(self, source: Source, node: yaml.Node, owner: Owned, name: str) -> Fault:
         own, kind = members(owner.of), owner.types[name]
-        rest = _without_type(source, node)
+        rest = _without_type(node)
         values = read_members(source, rest, (*own, *members(kind)), f"{name} of a {owner.key}")
         fields = {member.field for member in own}
         try:
@@ -93,8 +92,6 @@ def _schema(owner: Owned, name: str) -> dict[str, Any]:
     return shape
 
 
-def _without_type(source: Source, node: yaml.Node) -> yaml.MappingNode:
-    if not isinstance(node, yaml.MappingNode):  # pragma: no cover - entries() has refused it
-        raise Wrong
+def _without_type(node: yaml.Node) -> yaml.MappingNode:
     pairs = [pair for pair in node.value if pair[0].value != "type"]
     return yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark)
