@@ -8,11 +8,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
 
 from chassis import logs, tracing
+from chassis.app import FAULT_POINT
 from chassis.settings import Settings, SettingsError
 
 DRAIN_SECONDS = 3
@@ -94,6 +96,15 @@ def _traced(settings: Settings) -> tracing.Tracing | None:
     )
 
 
+def _http(app: Starlette) -> type[asyncio.Protocol] | Literal["httptools"]:
+    """With a fault point, a server whose connections can be broken on purpose."""
+    if not hasattr(app.state, FAULT_POINT):
+        return "httptools"
+    from chassis.faults.abortable import AbortableHttp
+
+    return AbortableHttp
+
+
 def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
     """How every process serves; tests use it too, so that they meet the same server."""
     return uvicorn.Config(
@@ -101,7 +112,7 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         loop="none",
-        http="httptools",
+        http=_http(app),
         ws="none",
         lifespan="on",
         log_config=None,
