@@ -21,7 +21,10 @@ TOP: Final = 18
 FOOT: Final = 22
 """Room for the seconds."""
 PLOT: Final = 132
-LANE: Final = 34
+LABEL: Final = 16
+LANE: Final = 20
+TEXTURED: Final = frozenset({"half-open"})
+"""Bars with a pattern beside their colour."""
 LETTER_WIDTH: Final = 6.4
 """Pixels of a letter of the lanes' text, on the safe side."""
 
@@ -140,14 +143,17 @@ def lanes(
     title: str,
     description: str,
 ) -> Markup:
-    """Rows of coloured bars, each under its own line of text."""
-    height = TOP + LANE * len(rows) + FOOT
-    drawn = [
-        _lane(axis, TOP + LANE * number, label, segments)
-        for number, (label, segments) in enumerate(rows)
-    ]
-    foot = TOP + LANE * len(rows)
-    return _svg(name, height, title, description, _bands(axis, foot), _seconds(axis, foot), *drawn)
+    """Rows of coloured bars, each under its own line of text; one without text is flat."""
+    foot = float(TOP)
+    drawn = []
+    for label, segments in rows:
+        if label:
+            drawn.append(_lane_label(axis, foot, label, segments))
+        bar = foot + (LABEL if label else 0)
+        drawn.append(joined(_segment(axis, bar, one) for one in segments))
+        foot = bar + LANE
+    parts = (_bands(axis, foot), _seconds(axis, foot), *drawn)
+    return _svg(name, foot + FOOT, title, description, *parts)
 
 
 def _svg(name: str, height: float, title: str, description: str, *content: Markup) -> Markup:
@@ -249,20 +255,22 @@ def _line(axis: Axis, values: Scale, curve: Curve, look: str) -> Markup:
     return joined([*([element("path", class_=look, d=path)] if path else []), *dots])
 
 
-def _lane(axis: Axis, top: float, label: str, segments: Sequence[Segment]) -> Markup:
+def _lane_label(axis: Axis, top: float, label: str, segments: Sequence[Segment]) -> Markup:
+    """The text of a lane, beginning where its first bar does if there is room."""
+    label = clipped(label, int((WIDTH - RIGHT - LEFT) / LETTER_WIDTH))
     first = min((axis.time(one.start) for one in segments), default=LEFT)
-    room = WIDTH - RIGHT - LEFT
-    label = clipped(label, int(room / LETTER_WIDTH))
     x = max(LEFT, min(first, WIDTH - RIGHT - len(label) * LETTER_WIDTH))
-    parts = [element("text", label, class_="lane-label", x=x, y=top + 12)]
-    for one in segments:
-        start, end = axis.time(one.start), axis.time(one.end)
-        width = max(end - start, 3)
-        look = f"segment segment-{one.tone}"
-        parts.append(
-            element("rect", class_=look, x=start, y=top + 16, width=width, height=14, rx=1)
-        )
-        if len(one.text) * LETTER_WIDTH + 8 < width:
-            text_look = f"segment-text segment-text-{one.tone}"
-            parts.append(element("text", one.text, class_=text_look, x=start + 5, y=top + 27))
+    return element("text", label, class_="lane-label", x=x, y=top + 12)
+
+
+def _segment(axis: Axis, top: float, one: Segment) -> Markup:
+    """A bar, with its text where it fits."""
+    start = axis.time(one.start)
+    box = {"x": start, "y": top, "width": max(axis.time(one.end) - start, 3), "height": 15}
+    parts = [element("rect", class_=f"segment segment-{one.tone}", **box)]
+    if one.tone in TEXTURED:
+        parts.append(element("rect", class_=f"texture texture-{one.tone}", **box))
+    if len(one.text) * LETTER_WIDTH + 8 < box["width"]:
+        look = f"segment-text segment-text-{one.tone}"
+        parts.append(element("text", one.text, class_=look, x=start + 5, y=top + 11.5))
     return joined(parts)

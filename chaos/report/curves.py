@@ -51,7 +51,7 @@ def curves_of(samples: Iterable[Sample], *, step: float = 1.0) -> tuple[Curve, .
             kept[math.floor(sample.ended / step)] += 1
     if not wanted:
         return ()
-    steps = range(min(wanted), max(*wanted, *kept, min(wanted)) + 1)
+    steps = range(min(wanted), max(wanted) + 1)
 
     def curve(name: str, unit: str, label: str, value: Callable[[int], float | None]) -> Curve:
         points = tuple(((at + 0.5) * step, value(at)) for at in steps)
@@ -155,3 +155,13 @@ def together(curves: Sequence[Curve], most: int = MAX_POINTS) -> list[Curve]:
         )
         found.append(Curve(name=curve.name, unit=curve.unit, label=curve.label, points=points))
     return found
+
+
+def drawable(curve: Curve) -> Curve:
+    """The curve with a gap for each value that no axis has a place for: infinity, not a number."""
+    points = tuple(
+        (at, value if value is not None and math.isfinite(value) else None)
+        for at, value in curve.points
+        if math.isfinite(at)
+    )
+    return Curve(name=curve.name, unit=curve.unit, label=curve.label, points=points)

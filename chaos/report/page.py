@@ -23,6 +23,7 @@ _TEXTURES: Final[dict[str, tuple[str, ...]]] = {
     "unknown": ("M1 3h2",),
     "refused": ("M0 3h6",),
     "queued": ("M3 0v6",),
+    "half-open": ("M-1 1l2 -2M0 6l6 -6M5 7l2 -2",),
     "fault": ("M-1 5l2 2M0 0l6 6M5 -1l2 2",),
 }
 """Patterns beside colours, so that charts are read without either."""
@@ -88,7 +89,11 @@ def table(
     looks = ["number" if mark == "n" else None for mark in marks]
     body = [
         element(
-            "tr", *(element("td", cell, class_=look) for cell, look in zip(row, looks, strict=True))
+            "tr",
+            *(
+                element("td", cell, class_=look, data_label=name)
+                for cell, look, name in zip(row, looks, head, strict=True)
+            ),
         )
         for row in rows[:MAX_ROWS]
     ]

@@ -53,9 +53,9 @@ def latency(axis: Axis, curves: Curves, _: Run) -> Panel | None:
     if not found:
         return None
     scale = latency_scale(_all(found), TOP + PLOT, TOP)
-    legend = _legend([(f"line line-{curve.name}", _label(curve)) for curve in found])
+    key = legend([(f"line line-{curve.name}", _label(curve)) for curve in found])
     heading = "Latency" + (", on a logarithmic axis" if scale.logarithmic else "")
-    return _panel("latency", heading, legend, axis, scale, charts.lines(axis, scale, found), found)
+    return _panel("latency", heading, key, axis, scale, charts.lines(axis, scale, found), found)
 
 
 def rates(axis: Axis, curves: Curves, run: Run) -> Panel | None:
@@ -74,8 +74,8 @@ def rates(axis: Axis, curves: Curves, run: Run) -> Panel | None:
             text = words.OUTCOMES[outcome] + (f" ({seen:,})" if seen else "")
             told.append((f"fill-{name} texture-{name}", text))
     drawing = charts.stacked(axis, scale, found)
-    legend = _legend(told)
-    return _panel("rates", "Answers a second, by outcome", legend, axis, scale, drawing, found)
+    key = legend(told)
+    return _panel("rates", "Answers a second, by outcome", key, axis, scale, drawing, found)
 
 
 def stale_share(axis: Axis, curves: Curves, _: Run) -> Panel | None:
@@ -158,10 +158,10 @@ def others(axis: Axis, curves: Curves) -> list[Panel]:
             for place, curve in enumerate(its)
         ]
         scale = value_scale(_all(found), TOP + PLOT, TOP)
-        legend = _legend([(f"line line-{curve.name}", _label(curve)) for curve in found])
+        key = legend([(f"line line-{curve.name}", _label(curve)) for curve in found])
         drawing = charts.lines(axis, scale, found)
         heading = f"Also measured{f', in {unit}' if unit else ''}"
-        panels.append(_panel(f"other-{number}", heading, legend, axis, scale, drawing, found))
+        panels.append(_panel(f"other-{number}", heading, key, axis, scale, drawing, found))
     return panels
 
 
@@ -208,7 +208,7 @@ def _any(curve: Curve | None) -> bool:
     return curve is not None and any(value for _, value in curve.points)
 
 
-def _legend(entries: Sequence[tuple[str, str]]) -> Markup:
+def legend(entries: Sequence[tuple[str, str]]) -> Markup:
     """Swatches with their texts; a class of several words is one shape for each but `line`."""
     return element(
         "ul", *(element("li", _swatch(look), text) for look, text in entries), class_="legend"

@@ -1,14 +1,20 @@
 """The parts of a run's page, from the verdict to the scenario's source. Each is a function of the run."""
 
+from collections import Counter
 from typing import Final
 
-from chaos.record import AppliedFault, Finding, Run
+from chaos.record import AppliedFault, Finding, Outcome, Run
 from chaos.report import timeline, words
 from chaos.report.markup import Markup, clipped, element, joined
 from chaos.report.page import MAX_ROWS, part, sign, table
 
 MAX_SOURCE: Final = 64_000
 """Characters of a scenario; longer ones are no longer read aloud."""
+
+MAX_PHASES: Final = 8
+"""Columns of counts; a run has five phases."""
+
+_OUTCOMES: Final = tuple(Outcome)
 
 _ORDER: Final[dict[bool | None, int]] = {False: 0, None: 1, True: 2}
 """What is wrong first."""
@@ -109,7 +115,8 @@ def findings(run: Run) -> Markup:
             "findings", "Findings", element("p", "No expectation was judged.", class_="empty")
         )
     ordered = sorted(run.findings, key=lambda one: _ORDER[one.held])
-    rows = [_finding(one) for one in ordered]
+    lines = len(run.source.splitlines())
+    rows = [_finding(one, lines) for one in ordered]
     head = ("verdict", "expectation", "when", "wanted", "measured", "line")
     counted = joined(
         (
@@ -130,7 +137,10 @@ def _counted(findings: tuple[Finding, ...]) -> str:
     return ", ".join(told) + "."
 
 
-def _finding(one: Finding) -> tuple[str, ...]:
+def _finding(one: Finding, lines: int) -> tuple[str, ...]:
+    line: str = str(one.line) if one.line else ""
+    if 0 < one.line <= lines:
+        line = element("a", line, href=f"#line-{one.line}")
     said = words.judged(one.held)
     return (
         sign(said.sign, said.word, said.tone),
@@ -138,7 +148,7 @@ def _finding(one: Finding) -> tuple[str, ...]:
         one.phase,
         clipped(one.wanted),
         clipped(one.measured),
-        element("a", str(one.line), href=f"#line-{one.line}") if one.line else "",
+        line,
     )
 
 
@@ -170,7 +180,7 @@ def _fault(letter: str, one: AppliedFault) -> tuple[str, ...]:
     ended = "never" if one.end is None and one.ended_by != "once" else words.seconds(one.end)
     return (
         element("b", letter, class_="letter"),
-        joined((clipped(one.words or one.kind), detail)),
+        element("div", clipped(one.words or one.kind), detail),
         element("code", clipped(one.target)),
         words.seconds(one.start),
         "at once" if one.ended_by == "once" else ended,
@@ -180,36 +190,37 @@ def _fault(letter: str, one: AppliedFault) -> tuple[str, ...]:
 
 
 def clients(run: Run) -> Markup | None:
-    """What the users of the platform were told, phase by phase."""
+    """What the users of the platform were told, and how often in each phase."""
     if not run.clients_saw:
         return None
-    phases = {phase.name: number for number, phase in enumerate(run.phases)}
-    ordered = sorted(
-        run.clients_saw,
-        key=lambda row: (phases.get(row.phase, len(phases)), row.phase, row.step, -row.count),
+    order = {phase.name: number for number, phase in enumerate(run.phases)}
+    names = sorted({row.phase for row in run.clients_saw}, key=lambda name: order.get(name, 99))
+    names = names[:MAX_PHASES]
+    counts: Counter[tuple[str, Outcome, str, str]] = Counter()
+    examples: dict[tuple[str, Outcome, str], str] = {}
+    for row in run.clients_saw:
+        counts[row.step, row.outcome, row.code, row.phase] += row.count
+        key = (row.step, row.outcome, row.code)
+        examples[key] = examples.get(key) or row.example
+    rows = [
+        _told(key, [counts[(*key, name)] for name in names], examples[key])
+        for key in sorted(examples, key=lambda key: (key[0], _OUTCOMES.index(key[1]), key[2]))
+    ]
+    head = ("asked", "was told", "code", *names, "in words, for example")
+    shown = table("What clients saw, by phase", head, rows, numbers="..." + "n" * len(names))
+    return part("clients", "What clients saw", shown)
+
+
+def _told(key: tuple[str, Outcome, str], counts: list[int], example: str) -> tuple[str, ...]:
+    step, outcome, code = key
+    chip = element("i", class_=f"chip chip-{outcome}", aria_hidden="true")
+    return (
+        element("code", clipped(step)),
+        element("span", chip, words.OUTCOMES[outcome], class_="outcome"),
+        element("code", clipped(code)) if code else "",
+        *(f"{count:,}" if count else element("span", "·", class_="none") for count in counts),
+        clipped(example),
     )
-    parts = []
-    for name in dict.fromkeys(row.phase for row in ordered):
-        rows = [
-            (
-                element("code", row.step),
-                element(
-                    "span",
-                    element("i", class_=f"chip chip-{row.outcome}", aria_hidden="true"),
-                    words.OUTCOMES[row.outcome],
-                    class_="outcome",
-                ),
-                element("code", row.code) if row.code else "",
-                f"{row.count:,}",
-                clipped(row.example),
-            )
-            for row in ordered
-            if row.phase == name
-        ]
-        parts.append(element("h3", name))
-        head = ("asked", "was told", "code", "times", "in words, for example")
-        parts.append(table(f"What clients saw: {name}", head, rows, numbers="...n"))
-    return part("clients", "What clients saw", *parts)
 
 
 def invariants(run: Run) -> Markup | None:

@@ -1,5 +1,6 @@
 """A run in a few lines of plain text, for the terminal: the verdict first."""
 
+from textwrap import wrap
 from typing import Final
 
 from chaos.record import Run
@@ -10,10 +11,10 @@ MAX_LINES: Final = 25
 """A screen, with room for the command before it."""
 
 MAX_WIDTH: Final = 110
-"""Characters of a line."""
+"""Characters of a line, but for the command that runs it again."""
 
-_MAX_BROKEN: Final = 8
-_MAX_FAULTS: Final = 5
+_MAX_BROKEN: Final = 5
+_MAX_FAULTS: Final = 3
 
 
 def summary(run: Run) -> str:
@@ -23,15 +24,21 @@ def summary(run: Run) -> str:
     if run.mechanisms_off:
         lines.append(f"  control arm, off: {', '.join(run.mechanisms_off)}")
     lines += _broken(run) + _held(run) + _money(run) + _faults(run) + _figures(run)
+    told = [part for line in lines for part in _folded(line)][: MAX_LINES - 1]
     if run.command:
-        lines.append(f"  again: {run.command}")
-    return "\n".join(_line(line) for line in lines[:MAX_LINES])
+        told.append(f"  again: {_printable(run.command)}")
+    return "\n".join(told)
 
 
-def _line(text: str) -> str:
-    """One printable line: names from outside must not move the cursor."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in speakable(text))
-    return clipped(plain, MAX_WIDTH)
+def _printable(text: str) -> str:
+    """The text without what moves a cursor: names come from outside."""
+    return "".join(sign if sign.isprintable() else " " for sign in speakable(text))
+
+
+def _folded(text: str) -> list[str]:
+    """The text on two lines at most."""
+    short = clipped(_printable(text), 2 * MAX_WIDTH - 20)
+    return wrap(short, MAX_WIDTH, subsequent_indent="    ")
 
 
 def _broken(run: Run) -> list[str]:
@@ -77,7 +84,7 @@ def _money(run: Run) -> list[str]:
 def _faults(run: Run) -> list[str]:
     lines = []
     for one in run.faults[:_MAX_FAULTS]:
-        met = "not counted" if one.met is None else f"met {one.met:,} times"
+        met = "not counted" if one.met is None else f"met {one.met:,} ×"
         lines.append(f"  ⚡ {one.words or one.kind}: {met}")
     if len(run.faults) > _MAX_FAULTS:
         lines.append(f"    and {words.count(len(run.faults) - _MAX_FAULTS, 'fault')} more")

@@ -9,6 +9,7 @@ import msgspec
 from chaos.record import AppliedFault, Phase, Run, Transition
 from chaos.report import charts, panels, words
 from chaos.report.charts import LEFT, RIGHT, WIDTH, Axis, Band, Segment
+from chaos.report.curves import drawable
 from chaos.report.markup import Markup, element, joined
 from chaos.report.panels import Panel
 from chaos.report.scales import time_scale
@@ -19,6 +20,8 @@ MAX_LANES: Final = 26
 CLOSED: Final = "closed"
 """State of a breaker before its first change."""
 
+_TONES: Final = ("closed", "half-open", "open")
+
 
 def letters(run: Run) -> dict[int, str]:
     """The letter of each fault that is drawn, by its place in the run."""
@@ -27,8 +30,8 @@ def letters(run: Run) -> dict[int, str]:
 
 def section(run: Run) -> Markup:
     """The whole timeline."""
+    curves = {curve.name: drawable(curve) for curve in run.curves if curve.points}
     axis = _axis(run)
-    curves = {curve.name: curve for curve in run.curves if curve.points}
     measured = [panel for draw in panels.DRAWN if (panel := draw(axis, curves, run)) is not None]
     more = panels.others(axis, curves)
     shown = [*_course(axis, run), *measured, *_breakers(axis, run.breakers), *more]
@@ -56,7 +59,7 @@ def section(run: Run) -> Markup:
 def _axis(run: Run) -> Axis:
     ends = [phase.end for phase in run.phases]
     ends += [fault.end if fault.end is not None else fault.start for fault in run.faults]
-    ends += [curve.points[-1][0] for curve in run.curves if curve.points]
+    ends += [at for curve in run.curves for at, _ in curve.points[-1:]]
     ends += [one.at for one in run.breakers]
     until = max((end for end in ends if math.isfinite(end)), default=1.0)
     time = time_scale(until, LEFT, WIDTH - RIGHT)
@@ -133,8 +136,9 @@ def _breakers(axis: Axis, transitions: Iterable[Transition]) -> list[Panel]:
         for (process, service), changes in drawn
     )
     svg = charts.lanes(axis, rows, name="breakers", title="Circuit breakers", description=told)
-    legend = _left_out(len(by_breaker), "breaker")
-    return [Panel("breakers", "Circuit breakers", legend, svg)]
+    states = [(f"segment segment-{tone} texture-{tone}", tone) for tone in _TONES]
+    key = joined((panels.legend(states), _left_out(len(by_breaker), "breaker")))
+    return [Panel("breakers", "Circuit breakers", key, svg)]
 
 
 def _states(changes: Sequence[Transition], until: float) -> list[Segment]:
@@ -151,7 +155,7 @@ def _states(changes: Sequence[Transition], until: float) -> list[Segment]:
 
 def _tone(state: str) -> str:
     name = state.lower().replace("_", "-")
-    return name if name in {"closed", "open", "half-open"} else "odd"
+    return name if name in _TONES else "odd"
 
 
 def _figure(panel: Panel) -> Markup:

@@ -6,6 +6,7 @@
 import random
 from collections import Counter
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -252,7 +253,7 @@ def passed() -> Run:
                 resolved_at=44.5,
                 held=True,
             ),
-        ),  # fmt: skip
+        ),
         figures=Figures(
             availability=0.864,
             goodput=0.871,
@@ -328,7 +329,8 @@ def deviated() -> Run:
         command="baluarte chaos replay 20260114-093310-users-slow-91c0 --ft off",
         mechanisms_off=("gateway.users.fallback",),
         verdict=Verdict.DEVIATED,
-        reason="Availability was 61.7 % during the faults and had to be 80 %; two more expectations did not hold or are unknown.",
+        reason="Availability was 61.7 % during the faults and had to be 80 %; "
+        "two more expectations did not hold or are unknown.",
         findings=findings,
         faults=(*good.faults, kill, lost),
         invariants=laws(settled="violated", one_reversal="unknown"),
@@ -415,75 +417,77 @@ def empty() -> Run:
 HOSTILE = '<script>alert("x")</script>\'"&\x00\x1b[31m]]>'
 """What somebody may get into a name."""
 
+Some = TypeVar("Some", bound=msgspec.Struct)
+
+
+def hostile_in(value: Some, *names: str) -> Some:
+    """The value with a hostile text in those places."""
+    return msgspec.structs.replace(value, **dict.fromkeys(names, HOSTILE))
+
+
+def each_hostile(values: tuple[Some, ...], *names: str) -> tuple[Some, ...]:
+    """All of them so."""
+    return tuple(hostile_in(value, *names) for value in values)
+
 
 def hostile() -> Run:
     """Every text from outside tries to be markup."""
-    good = deviated()
-    return msgspec.structs.replace(
-        good,
-        id=HOSTILE,
-        scenario=HOSTILE,
-        title=HOSTILE,
-        story=HOSTILE,
-        source=HOSTILE,
+    run = deviated()
+    faults = each_hostile(run.faults, "id", "owner", "kind", "target", "words", "ended_by")
+    known = each_hostile(run.curves, "unit", "label")
+    run = msgspec.structs.replace(
+        run,
         guards=(HOSTILE,),
         mechanisms_off=(HOSTILE,),
-        commit=HOSTILE,
-        started=HOSTILE,
-        command=HOSTILE,
         platform={HOSTILE: HOSTILE},
-        reason=HOSTILE,
-        phases=tuple(msgspec.structs.replace(one, name=HOSTILE) for one in good.phases),
-        faults=tuple(
-            msgspec.structs.replace(one, id=HOSTILE, owner=HOSTILE, kind=HOSTILE, target=HOSTILE, words=HOSTILE,
-                                    ended_by=HOSTILE, parameters={HOSTILE: HOSTILE})
-            for one in good.faults
-        ),
-        findings=tuple(
-            msgspec.structs.replace(one, text=HOSTILE, phase=HOSTILE, wanted=HOSTILE, measured=HOSTILE)
-            for one in good.findings
-        ),
-        breakers=tuple(
-            msgspec.structs.replace(one, process=HOSTILE, service=HOSTILE, state=HOSTILE) for one in good.breakers
-        ),
-        invariants=tuple(msgspec.structs.replace(one, name=HOSTILE, verdict=HOSTILE, detail=HOSTILE) for one in good.invariants),
-        clients_saw=tuple(msgspec.structs.replace(one, phase=HOSTILE, step=HOSTILE, code=HOSTILE, example=HOSTILE) for one in good.clients_saw),
-        curves=tuple(msgspec.structs.replace(one, unit=HOSTILE, label=HOSTILE) for one in good.curves)
-        + (msgspec.structs.replace(good.curves[0], name=HOSTILE, unit=HOSTILE, label=HOSTILE),),
-        alerts=tuple(msgspec.structs.replace(one, name=HOSTILE, wanted=HOSTILE) for one in good.alerts),
-        log=tuple(msgspec.structs.replace(one, text=HOSTILE, level=HOSTILE) for one in good.log),
-    )  # fmt: skip
+        phases=each_hostile(run.phases, "name"),
+        faults=tuple(msgspec.structs.replace(one, parameters={HOSTILE: HOSTILE}) for one in faults),
+        findings=each_hostile(run.findings, "text", "phase", "wanted", "measured"),
+        breakers=each_hostile(run.breakers, "process", "service", "state"),
+        invariants=each_hostile(run.invariants, "name", "verdict", "detail"),
+        clients_saw=each_hostile(run.clients_saw, "phase", "step", "code", "example"),
+        curves=(*known, hostile_in(run.curves[0], "name", "unit", "label")),
+        alerts=each_hostile(run.alerts, "name", "wanted"),
+        log=each_hostile(run.log, "text", "level"),
+    )
+    return hostile_in(
+        run, "id", "scenario", "title", "story", "source", "commit", "started", "command", "reason"
+    )
 
 
 def huge() -> Run:
     """A long run of a busy scenario: two hundred findings, forty faults, five minutes at many points."""
     good = deviated()
-    its = samples((Weather(60, 240, 0.8, dict(STORM[1].outcomes)),), seconds=300, rate=200)
+    its = samples((Weather(60, 240, 0.8, STORM[1].outcomes),), seconds=300, rate=60)
     phases = (
         Phase(name="baseline", start=0, end=60),
         Phase(name="faults", start=60, end=240),
         Phase(name="recovery", start=240, end=300),
     )
+    words = "word " * 400
+    findings = (
+        msgspec.structs.replace(good.findings[number % 9], id=f"h{number}", text=words)
+        for number in range(200)
+    )
+    faults = (
+        msgspec.structs.replace(
+            good.faults[0], id=f"f{number}", start=60.0 + 4 * number, end=66.0 + 4 * number
+        )
+        for number in range(40)
+    )
+    seen_by = (
+        Seen(phase="faults", step=f"s{number}", outcome=Outcome.FAILED, count=1, example=words)
+        for number in range(2_000)
+    )
     return msgspec.structs.replace(
         good,
         phases=phases,
-        findings=tuple(
-            msgspec.structs.replace(
-                good.findings[number % len(good.findings)], id=f"h{number}", text=f"expectation {number}: " + "long " * 40
-            )
-            for number in range(200)
-        ),
-        faults=tuple(
-            msgspec.structs.replace(good.faults[0], id=f"f{number}", start=60.0 + 4 * number, end=66.0 + 4 * number)
-            for number in range(40)
-        ),
-        clients_saw=tuple(
-            Seen(phase="faults", step=f"step{number}", outcome=Outcome.FAILED, count=number, example="word " * 400)
-            for number in range(2_000)
-        ),
+        findings=tuple(findings),
+        faults=tuple(faults),
+        clients_saw=tuple(seen_by),
         curves=curves_of(its, step=0.1),
-        log=tuple(Moment(at=number / 10, text=f"line {number} " + "x" * 200) for number in range(3_000)),
-    )  # fmt: skip
+        log=tuple(Moment(at=number / 10, text="x" * 200) for number in range(3_000)),
+    )
 
 
 ALL = {
