@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from baluarte.chaos.commands import COMMANDS
 from baluarte.chaos_commands import chaos
 from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors, state_directory
@@ -172,4 +173,6 @@ def migrate() -> None:
         click.echo(migrations.describe(service, outcome))
 
 
+for command in COMMANDS:
+    chaos.add_command(command)
 main.add_command(chaos)

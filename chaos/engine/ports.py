@@ -79,12 +79,6 @@ class BooksError(Exception):
 class Books(Protocol):
     """The databases behind the money, which are only read."""
 
-    async def open(self) -> None:
-        """Note when the run begins. Raises BooksError."""
-
-    async def sample(self) -> None:
-        """Read all balances at one moment, for the law of conservation; a failure is let go."""
-
     async def unrest(self) -> Unrest | None:
         """What is still moving; None when it cannot be seen."""
 

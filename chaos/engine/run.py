@@ -130,7 +130,7 @@ class Engine:
             why = f"`baluarte chaos stop`, or another hand: {error}"
             self.state.say(why, level="warning")
             return Verdict.ABORTED, why
-        known = isinstance(error, InjectionError | LoadError | BooksError)
+        known = isinstance(error, InjectionError | LoadError)
         self._error = str(error) if known else f"the engine failed: {type(error).__name__}: {error}"
         self.state.say(self._error, level="error")
         return None
@@ -138,10 +138,8 @@ class Engine:
     # The course: what happens when nothing goes wrong.
 
     async def _course(self) -> None:
-        phases, world = self._plan.scenario.phases, self._world
-        if world.books is not None:
-            await world.books.open()
-        await world.load.start()
+        phases = self._plan.scenario.phases
+        await self._world.load.start()
         await self._phase("warm-up", phases.warm_up)
         await self._phase("baseline", phases.baseline)
         baseline = self.state.phases[-1]
@@ -268,11 +266,10 @@ class Engine:
             await asyncio.sleep(RUSH_SCRAPE_SECONDS if rush else SCRAPE_SECONDS)
 
     async def _read_books(self) -> None:
-        """Sample balances all the time, and after the revert see when all came to rest."""
+        """After the revert, see when all has come to rest."""
         books = self._world.books
         while books is not None:
             await asyncio.sleep(LOOK_SECONDS)
-            await books.sample()
             if self.state.reverted_at is not None and (found := await books.unrest()) is not None:
                 self.state.rest(found)
 

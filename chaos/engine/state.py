@@ -22,6 +22,7 @@ from chaos.record import (
     Transition,
     Verdict,
 )
+from chaos.report.curves import curves_of
 from chaos.scenarios.scenario import Scenario
 
 MAX_LOG: Final = 500
@@ -167,7 +168,7 @@ class State:
             breakers=tuple(self.transitions),
             invariants=self.money or (),
             clients_saw=summary.clients_saw(evidence, self.phases),
-            curves=summary.curves(evidence),
+            curves=curves_of(evidence.samples),
             figures=summary.figures(evidence, self.faults_at),
             log=tuple(self.log),
         )

@@ -1,17 +1,15 @@
 """The record's tables and figures, made of the evidence. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from chaos.evidence import EVERYWHERE, Evidence, Metrics, Span, When, kept, latency, quantile
+from chaos.evidence import EVERYWHERE, Evidence, Metrics, Span, When, kept
 from chaos.expectations.amplification import amplification
 from chaos.expectations.goodput import rate
-from chaos.record import AppliedFault, Curve, Figures, Outcome, Phase, Sample, Seen
-
-_Value = Callable[[list[Sample]], float | None]
+from chaos.record import AppliedFault, Figures, Outcome, Phase, Seen
 
 MAX_ROWS: Final = 200
 """Of the table of what clients saw: phases × steps × outcomes × codes stay far below."""
@@ -44,27 +42,6 @@ def clients_saw(evidence: Evidence, phases: Sequence[Phase]) -> tuple[Seen, ...]
             row, example=examples.get((row.phase, row.step, row.outcome, row.code), "")
         )
         for row in rows[:MAX_ROWS]
-    )
-
-
-def curves(evidence: Evidence) -> tuple[Curve, ...]:
-    """The courses of latency, outcomes and goodput, a point a second."""
-    by_second: dict[int, list[Sample]] = defaultdict(list)
-    for sample in evidence.samples:
-        by_second[int(sample.ended)].append(sample)
-    if not by_second:
-        return ()
-    seconds = range(min(by_second), max(by_second) + 1)
-
-    def curve(name: str, unit: str, label: str, value: _Value) -> Curve:
-        points = tuple((at + 0.5, value(by_second[at])) for at in seconds)
-        return Curve(name=name, unit=unit, label=label, points=points)
-
-    return (
-        curve("latency-p50", "s", "p50", _quantile(0.5)),
-        curve("latency-p95", "s", "p95", _quantile(0.95)),
-        *(curve(f"rate-{one}", "1/s", one, _count(one)) for one in Outcome),
-        curve("goodput", "1/s", "kept answers", lambda found: float(kept(found))),
     )
 
 
@@ -138,11 +115,3 @@ def _amplification(evidence: Evidence) -> float | None:
 
 def _since(moment: float | None, start: float | None) -> float | None:
     return None if moment is None or start is None else max(0.0, moment - start)
-
-
-def _quantile(q: float) -> _Value:
-    return lambda found: quantile([latency(sample) for sample in found], q)
-
-
-def _count(outcome: Outcome) -> _Value:
-    return lambda found: float(sum(sample.outcome is outcome for sample in found))
