@@ -38,7 +38,7 @@ class Scalar(Generic[T]):
 
     def schema(self) -> dict[str, Any]:
         """For JSON Schema."""
-        pattern = self.pattern.removeprefix("(?s)").replace(".+", r"[\\s\\S]+")
+        pattern = self.pattern.removeprefix("(?s)").replace(".+", r"[\s\S]+")
         text: dict[str, Any] = {"type": "string", "pattern": f"^(?:{pattern})$"}
         found = {"anyOf": [{"type": "number"}, text]} if self.numeric else text
         return {"title": self.wanted.partition(" such as")[0], **found, "description": self.wanted}

@@ -1,6 +1,7 @@
 """The JSON Schema of scenarios, for editors: from the same definitions that read them."""
 
 import json
+import re
 from typing import Any
 
 from chaos.scenarios.loader import SHAPE
@@ -38,7 +39,6 @@ def _hoisted(value: Any, shared: dict[str, Any]) -> Any:
         return found
     del found["title"]
     about = found.pop("description", None)
-    shared.setdefault(title, found)
-    return {"$ref": f"#/$defs/{title.replace(' ', '%20')}"} | (
-        {"description": about} if about else {}
-    )
+    name = re.sub(r"\W+", "-", title).strip("-")
+    shared.setdefault(name, found)
+    return {"$ref": f"#/$defs/{name}"} | ({"description": about} if about else {})

@@ -120,7 +120,7 @@ class Load:
             raise LoadError("the load ended by itself")
         if self.began is None:
             return []
-        found = []
+        found: list[Sample] = []
         while True:
             intended = self.began + self.told / PER_SECOND
             outcome, seconds = self.answer(intended)

@@ -136,12 +136,9 @@ def test_the_abort_condition_ends_it_in_milliseconds() -> None:
 
 def test_several_faults_are_taken_back_side_by_side() -> None:
     """An abort with one silent owner does not keep the others waiting for it."""
-    more = "  - {at: 0 s, for: 5 s, process: users, type: error, status: 503}\n" + (
-        "  - {at: 0 s, for: 5 s, process: ledger, type: latency, seconds: 1}\n"
-    )
-    text = ABORT.replace(
-        "  - {at: 0 s, for: 5 s, process: users, type: error, status: 503}\n", more
-    )
+    one = "  - {at: 0 s, for: 5 s, process: users, type: error, status: 503}\n"
+    other = "  - {at: 0 s, for: 5 s, process: ledger, type: latency, seconds: 1}\n"
+    text = ABORT.replace(one, one + other)
 
     def silent(stage: Stage) -> None:
         stage.owners["users"].silent_from = 7.0
