@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -20,7 +21,7 @@ from baluarte.demo_data import PASSWORD, USERS
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import EmbeddedPostgres
 from baluarte.migrate import database_name, with_database
-from baluarte.sandbox import Sandbox
+from baluarte.sandbox import UNLIMITED, Sandbox
 from chaos.history.snapshot import Urls
 from tests.servers import Broker, reachable_directory, running_broker
 from tests.waiting import eventually
@@ -123,6 +124,8 @@ async def platform(
     rabbitmq: bool = False,
     modules: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    limits: Mapping[str, str] = UNLIMITED,
 ) -> AsyncIterator[Platform]:
     """A platform with demo data, ready to be used; ended, with all that it left, after the block.
 
@@ -130,6 +133,8 @@ async def platform(
         rabbitmq: whether the bus is RabbitMQ instead of PostgreSQL.
         modules: alternative composition roots by process.
         environ: further settings.
+        options: further ones of the plan, such as `{"chaos": True}`.
+        limits: see `baluarte.sandbox`.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(reachable_directory("platform"))
@@ -139,7 +144,13 @@ async def platform(
             broker = await asyncio.to_thread(stack.enter_context, running_broker(there))
         ports = sandbox.free_ports()
         running = await start_platform(
-            folder, ports, broker=broker, modules=modules, environ=environ
+            folder,
+            ports,
+            broker=broker,
+            modules=modules,
+            environ=environ,
+            options=options,
+            limits=limits,
         )
         try:
             yield running
@@ -154,17 +165,28 @@ async def start_platform(
     broker: Broker | None = None,
     modules: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    limits: Mapping[str, str] = UNLIMITED,
 ) -> Platform:
     """`baluarte up` with its state in `folder`; returns when it says that it is ready."""
     told = dict(environ or {})
     if broker is not None:
         told["BALUARTE_AMQP_URL"] = broker.url
     state = folder / "state"
-    arguments = ("-m", "tests.kill.up", str(state), json.dumps(dict(modules or {})))
-    running = await sandbox.start(arguments, state, ports, told)
+    given = (json.dumps(dict(modules or {})), json.dumps(dict(options or {})))
+    arguments = ("-m", "tests.kill.up", str(state), *given)
+    running = await sandbox.start(arguments, state, ports, told, limits)
 
     def start_again() -> Awaitable[Platform]:
-        return start_platform(folder, ports, broker=broker, modules=modules, environ=environ)
+        return start_platform(
+            folder,
+            ports,
+            broker=broker,
+            modules=modules,
+            environ=environ,
+            options=options,
+            limits=limits,
+        )
 
     return Platform(
         state=state,

@@ -1,6 +1,8 @@
 """`baluarte up` for the kill runs: the same supervisor, with single processes replaced if asked.
 
-    python -m tests.kill.up STATE_DIR '{"ledger": "tests.mutants.ledger_async_commit"}'
+    python -m tests.kill.up STATE_DIR '{"ledger": "tests.mutants.ledger_async_commit"}' '{"chaos": true}'
+
+The last argument holds further options of the plan.
 
 A mutant exists only as such an alternative composition root; no setting of the product leads to one.
 """
@@ -20,10 +22,10 @@ from baluarte.up import Up
 
 
 def main() -> None:
-    state, replaced = Path(sys.argv[1]), json.loads(sys.argv[2])
+    state, replaced, options = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
     modules = {**MODULES, **replaced}
     screen = Screen(Console(highlight=False, soft_wrap=True))
-    asyncio.run(Up(Options(state), os.environ, screen, modules).run())
+    asyncio.run(Up(Options(state, **options), os.environ, screen, modules).run())
 
 
 if __name__ == "__main__":

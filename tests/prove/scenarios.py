@@ -1,0 +1,232 @@
+"""Every chaos scenario against the platform as it is, and against the platform without what it guards.
+
+    python -m tests.prove.scenarios                      # all, as `make prove` does
+    python -m tests.prove.scenarios users-slow           # one, with each of its mechanisms off as well
+    python -m tests.prove.scenarios --as-it-is users-slow
+
+A scenario that passes says little until it has been seen to fail: so each must go red when a mechanism that
+it names is off, by policy file or by a composition root of `tests/mutants/`.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from baluarte.chaos import mechanisms, platforms
+from baluarte.sandbox import LIMITED
+from chaos import scenarios
+from chaos.engine.conduct import Order, conduct
+from chaos.record import Run, Verdict
+from chaos.scenarios.scenario import Platform, Scenario
+from tests.kill.platform import platform
+from tests.mutants.unsafe_commits import make_unsafe
+from tests.prove.ledger_of_proofs import MONEY_PATH, Figures, Proof
+from tests.servers import reachable_directory, running_broker
+
+SEED: Final = 1
+
+UNSAFE_COMMITS: Final = "unsafe_commits"
+"""A mutant of the server's settings, where the others are composition roots."""
+
+RED: Final = frozenset({Verdict.DEVIATED, Verdict.ABORTED})
+"""What a scenario must come to without its mechanism. Inconclusive or an error would prove nothing."""
+
+FOLDERS: Final = (*MONEY_PATH, "chaos", "loadtests", "tests/prove/scenarios.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A scenario, and the mechanism that is off; None for the platform as it is."""
+
+    scenario: Scenario
+    without: str | None = None
+
+    @property
+    def is_mutant(self) -> bool:
+        return self.without is not None and self.without.startswith(mechanisms.MUTANT)
+
+    @property
+    def title(self) -> str:
+        return self.scenario.name + (f" without {self.without}" if self.without else "")
+
+    def wrong(self, run: Run) -> str | None:
+        """What is wrong with how it went, if anything."""
+        good = run.verdict is Verdict.PASSED if self.without is None else run.verdict in RED
+        return None if good else f"{self.title}: {run.verdict}: {run.reason}"
+
+
+def arms(names: Sequence[str] = (), *, guarded: bool = True) -> list[Arm]:
+    """All runs that are wanted, those that may share a platform side by side."""
+    found = [scenarios.find(name) for name in names or scenarios.names()]
+    as_they_are = [Arm(one) for one in found]
+    without = [Arm(one, guard) for one in found for guard in one.guards] if guarded else []
+    return sorted(
+        as_they_are + without, key=lambda arm: (arm.is_mutant, _place(arm.scenario.platform))
+    )
+
+
+def _place(wanted: Platform) -> str:
+    return f"{wanted.bus == 'rabbitmq'} {sorted(wanted.replicas.items())}"
+
+
+async def carry_out(wanted: Sequence[Arm], runs: Path) -> list[tuple[Arm, Run]]:
+    """Run them all; those without a mutant share a platform, whose policy files are changed in between."""
+    done: list[tuple[Arm, Run]] = []
+    shared = [arm for arm in wanted if not arm.is_mutant]
+    for place in dict.fromkeys(_place(arm.scenario.platform) for arm in shared):
+        members = [arm for arm in shared if _place(arm.scenario.platform) == place]
+        async with _own(members[0].scenario.platform) as (state, policies):
+            for arm in members:
+                await _turn_off(policies, arm.without)
+                done.append((arm, await _conduct(arm, state, runs)))
+    for arm in wanted:
+        if arm.is_mutant:
+            async with _mutant(arm) as state:
+                done.append((arm, await _conduct(arm, state, runs)))
+    return done
+
+
+async def _conduct(arm: Arm, state: Path, runs: Path) -> Run:
+    order = Order(
+        scenario=arm.scenario,
+        seed=SEED,
+        state=state,
+        runs=runs,
+        mechanisms_off=() if arm.without is None else (arm.without,),
+        command=f"python -m tests.prove.scenarios {arm.scenario.name}",
+    )
+    run = (await conduct(order)).run
+    print(f"  {arm.title}: {run.verdict}: {run.reason}", flush=True)
+    return run
+
+
+LOOKED: Final = 3.0
+"""Seconds after which every process has seen a changed policy file: it looks each second."""
+
+
+async def _turn_off(policies: Path, mechanism: str | None) -> None:
+    """Policy files as they come, but for one mechanism."""
+    for process, source in mechanisms.POLICY_FILES.items():
+        text = source.read_text(encoding="utf-8")
+        if mechanism is not None and mechanism.startswith(f"{process}."):
+            text = mechanisms.without(text, [mechanism.split(".", 1)[1]])
+        file = policies / f"{process}.toml"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+    await asyncio.sleep(LOOKED)
+
+
+@contextlib.asynccontextmanager
+async def _own(wanted: Platform) -> AsyncIterator[tuple[Path, Path]]:
+    """A platform as it is: its state directory, and the policy files that it follows."""
+    with _bus(wanted), reachable_directory("policies") as policies:
+        for process, source in mechanisms.POLICY_FILES.items():
+            (policies / f"{process}.toml").write_text(source.read_text(encoding="utf-8"))
+        async with platform(
+            environ={**_bus_setting(wanted), "BALUARTE_POLICIES_DIR": str(policies)},
+            options={"chaos": True, "replicas": dict(wanted.replicas)},
+            limits=LIMITED,
+        ) as running:
+            yield running.state, policies
+
+
+@contextlib.asynccontextmanager
+async def _mutant(arm: Arm) -> AsyncIterator[Path]:
+    """A platform of which one process is another composition root."""
+    wanted = arm.scenario.platform
+    name = (arm.without or "").removeprefix(mechanisms.MUTANT)
+    modules = {} if name == UNSAFE_COMMITS else {name.partition("_")[0]: f"tests.mutants.{name}"}
+    with _bus(wanted):
+        async with platform(
+            modules=modules,
+            environ=_bus_setting(wanted),
+            options={"chaos": True, "replicas": dict(wanted.replicas)},
+            limits=LIMITED,
+        ) as running:
+            if name == UNSAFE_COMMITS:
+                await make_unsafe(running)
+            yield running.state
+
+
+@contextlib.contextmanager
+def _bus(wanted: Platform) -> Any:
+    """RabbitMQ while the block runs, where the scenario wants it."""
+    if wanted.bus != "rabbitmq":
+        yield
+        return
+    with reachable_directory("broker") as there, running_broker(there) as broker:
+        os.environ[platforms.BUS_SETTING] = broker.url
+        try:
+            yield
+        finally:
+            del os.environ[platforms.BUS_SETTING]
+
+
+def _bus_setting(wanted: Platform) -> Mapping[str, str]:
+    if wanted.bus != "rabbitmq":
+        return {}
+    return {platforms.BUS_SETTING: os.environ[platforms.BUS_SETTING]}
+
+
+def figures(done: Sequence[tuple[Arm, Run]]) -> Figures:
+    """One line for each run."""
+    return {arm.title: f"{run.verdict.value}: {run.reason}" for arm, run in done}
+
+
+async def _prove(wanted: Sequence[Arm]) -> Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        done = await carry_out(wanted, Path(folder))
+    wrong = [text for arm, run in done if (text := arm.wrong(run)) is not None]
+    assert not wrong, "\n".join(wrong)
+    return {"runs": len(done), **figures(done)}
+
+
+async def _as_they_are() -> Figures:
+    return await _prove(arms(guarded=False))
+
+
+async def _without_policies() -> Figures:
+    return await _prove([arm for arm in arms() if arm.without and not arm.is_mutant])
+
+
+async def _without_mutants() -> Figures:
+    return await _prove([arm for arm in arms() if arm.is_mutant])
+
+
+PROOFS = (
+    Proof("scenarios", "every chaos scenario passes", _as_they_are, FOLDERS),
+    Proof(
+        "scenarios-policies-off",
+        "each scenario goes red when a policy that it guards is off",
+        _without_policies,
+        FOLDERS,
+    ),
+    Proof(
+        "scenarios-mutants",
+        "each scenario goes red when a mechanism that it guards is missing",
+        _without_mutants,
+        FOLDERS,
+    ),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    names = [name for name in arguments if not name.startswith("-")]
+    wanted = arms(names, guarded="--as-it-is" not in arguments)
+    if "--guards" in arguments:
+        wanted = [arm for arm in wanted if arm.without]
+    runs = Path(tempfile.mkdtemp(prefix="baluarte-runs-"))
+    done = asyncio.run(carry_out(wanted, runs))
+    wrong = [text for arm, run in done if (text := arm.wrong(run)) is not None]
+    print(f"\n{len(done)} runs, reports in {runs}", *wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
