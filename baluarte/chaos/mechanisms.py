@@ -8,7 +8,7 @@ is named `mutant:NAME`.
 import difflib
 import re
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,26 +91,37 @@ def write_policies(folder: Path, off: Collection[str]) -> None:
 
 
 def without(text: str, tables: Iterable[str]) -> str:
-    """A policy file with the tables (`users.retry`) off; its numbers and reasons stay."""
+    """A policy file with the tables (`users.retry`) off; reasons stay, and the file stays valid."""
     for table in tables:
         downstream, _, policy = table.rpartition(".")
         if policy == SINGLE_FLIGHT:
-            text = _set(text, downstream, SINGLE_FLIGHT)
+            text = _set(text, downstream, {SINGLE_FLIGHT: "false"})
+        elif policy == "budget":
+            text = _set(text, table, _NO_BUDGET)
         else:
-            text = _set(text, table, "enabled")
+            text = _set(text, table, _OFF)
+        if policy == "bulkhead" and f"[{downstream}.shedding]" in text:
+            text = _set(text, f"{downstream}.shedding", _OFF)  # it measures the load there
     return text
 
 
-def _set(text: str, table: str, switch: str) -> str:
-    """`switch = false` in a table, in place of what it was."""
+_OFF: Final = {"enabled": "false"}
+_NO_BUDGET: Final = {"ratio": "1.0", "minimum_per_second": "1e9", "burst": "1e9"}
+"""Retries without a budget are refused as a mistake; this one is never spent."""
+
+
+def _set(text: str, table: str, values: Mapping[str, str]) -> str:
+    """The values in a table, in place of what they were."""
     head = re.search(rf"^\[{re.escape(table)}\]\n", text, re.M)
     if head is None:
         raise LookupError(f"there is no table [{table}]")
     rest = text[head.end() :]
     end = re.search(r"^\[", rest, re.M)
     body, after = (rest, "") if end is None else (rest[: end.start()], rest[end.start() :])
-    body = re.sub(rf"^{switch} *=.*\n", "", body, flags=re.M)
-    return f"{text[: head.end()]}{switch} = false\n{body}{after}"
+    for key in values:
+        body = re.sub(rf"^{key} *=.*\n", "", body, flags=re.M)
+    lines = "".join(f"{key} = {value}\n" for key, value in values.items())
+    return f"{text[: head.end()]}{lines}{body}{after}"
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -98,10 +98,10 @@ class Picture:
 
     def __init__(self, title: str, console: Console | None = None) -> None:
         self._title = title
-        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._draw)
         self._glance: Glance | None = None
         self._log: deque[Text] = deque(maxlen=LINES)
         self._done: list[str] = []
+        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._draw)
 
     def __enter__(self) -> Self:
         self._live.__enter__()

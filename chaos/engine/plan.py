@@ -105,17 +105,20 @@ class PlanError(ValueError):
         super().__init__("; ".join(problems))
 
 
-def make_plan(scenario: Scenario, seed: int, roster: Roster | None = None) -> Plan:
+def make_plan(
+    scenario: Scenario, seed: int, roster: Roster | None = None, *, lease: float = LEASE_SECONDS
+) -> Plan:
     """The plan of a run.
 
     Args:
+        lease: of faults whose lease is renewed.
         roster: of the platform; None plans for any.
 
     Raises:
         PlanError: the platform lacks what the scenario names.
     """
     actions = [
-        _action(fault, target, f"{number}-{fault.type}-{target}", seed)
+        _action(fault, target, f"{number}-{fault.type}-{target}", seed, lease)
         for number, fault in enumerate(scenario.faults, start=1)
         for target in fault.targets
     ]
@@ -130,11 +133,12 @@ def derived(seed: int, what: str) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def _action(fault: Fault, target: str, name: str, seed: int) -> Action:
+def _action(fault: Fault, target: str, name: str, seed: int, lease: float) -> Action:
     renewed = fault.owner is not OwnerKind.SUPERVISOR
-    lease = 0.0
-    if fault.for_ is not None:
-        lease = LEASE_SECONDS if renewed else fault.for_ + MARGIN_SECONDS
+    if fault.for_ is None:
+        lease = 0.0
+    elif not renewed:
+        lease = fault.for_ + MARGIN_SECONDS
     return Action(
         id=name,
         owner=fault.owner,
