@@ -42,6 +42,7 @@ class FaultPoint:
         service: the process' name.
         calls: what it was asked lately.
         routes: paths that it serves; a target must fit one of them. Empty: unknown.
+        publishes: whether it has a bus that faults reach.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class FaultPoint:
         self.clock = clock
         self.calls = CallRecord()
         self.routes: Collection[str] = ()
+        self.publishes = False
         self._token = token.reveal().encode()
         self._measures = Measures(metrics, service)
         self._wall = wall
@@ -88,7 +90,7 @@ class FaultPoint:
         Raises:
             CodedError: FAULT_TYPE_UNKNOWN, INVALID_INPUT, TOO_MANY_FAULTS; nothing was changed then.
         """
-        effect = effect_of(wanted, self.routes)
+        effect = effect_of(wanted, self.routes, publishes=self.publishes)
         if len(self.faults) >= MAX_FAULTS:
             raise codes.TOO_MANY_FAULTS.error(f"{MAX_FAULTS} are in place already; end one first.")
         fault = ActiveFault(
