@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from chassis import logs
-from chassis.app import FAULT_POINT
+from chassis.faults.point import IN_STATE
 from chassis.settings import Settings, SettingsError
 
 DRAIN_SECONDS = 3
@@ -78,7 +78,7 @@ async def _serve(compose: Compose, environ: Mapping[str, str]) -> None:
 
 def _http(app: Starlette) -> type[asyncio.Protocol] | Literal["httptools"]:
     """With a fault point, a server whose connections can be broken on purpose."""
-    if not hasattr(app.state, FAULT_POINT):
+    if not hasattr(app.state, IN_STATE):
         return "httptools"
     from chassis.faults.abortable import AbortableHttp
 

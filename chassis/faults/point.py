@@ -22,6 +22,11 @@ from resilience.clock import SYSTEM_CLOCK, Clock, Timer
 MAX_FAULTS = 32
 """Faults in place at once: each request is compared with all of them."""
 
+IN_STATE = "fault_point"
+"""Name in the app's state by which the server finds the fault point."""
+
+STOPPING = "the process stops"
+
 _ID_BYTES = 4
 """Of a fault's id: tells a few dozen apart, short enough to be typed."""
 
@@ -137,7 +142,7 @@ class FaultPoint:
 
     async def close(self) -> None:
         """The process leaves."""
-        self.end_all("the process stops")
+        self.end_all(STOPPING)
 
     @property
     def http_faults(self) -> tuple[ActiveFault, ...]:
