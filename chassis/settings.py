@@ -24,6 +24,13 @@ DEFAULT_PORTS: Mapping[str, int] = {
 }
 
 
+TRACE_SAMPLE = 0.1
+"""Enough to see the usual, at a tenth of its cost."""
+
+MIN_TOKEN = 16
+"""Shortest token that opens the fault point, characters."""
+
+
 class Environment(StrEnum):
     """Where the process runs. Development admits GraphiQL, introspection and the demonstration rail."""
 
@@ -63,6 +70,9 @@ class Settings:
     Attributes:
         policies_dir: where `<service>.toml` may take the place of the process' own policy file.
         breaker_hints: whether replicas tell each other which breakers are open.
+        otlp_url: where spans are sent, OTLP over HTTP; None for no tracing.
+        trace_sample: share of the traces that begin in this process.
+        chaos_token: opens the fault point; without it there is none.
     """
 
     service: str
@@ -79,6 +89,9 @@ class Settings:
     log_level: str
     policies_dir: Path | None = None
     breaker_hints: bool = False
+    otlp_url: str | None = None
+    trace_sample: float = TRACE_SAMPLE
+    chaos_token: Secret | None = None
 
     @property
     def in_production(self) -> bool:
@@ -156,6 +169,8 @@ def read_settings(
         keys_dir=keys.get("BALUARTE_KEYS_DIR", parse=Path, default=state_dir / "keys"),
         policies_dir=keys.get("BALUARTE_POLICIES_DIR", parse=folder, default=None),
         breaker_hints=keys.get("BALUARTE_BREAKER_HINTS", parse=switch, default=False),
+        otlp_url=keys.get("BALUARTE_OTLP_URL", parse=collector_url, default=None),
+        trace_sample=keys.get("BALUARTE_TRACE_SAMPLE", parse=share, default=TRACE_SAMPLE),
         database_url=keys.require(
             f"{prefix}_DATABASE_URL",
             parse=database_url,
@@ -169,10 +184,23 @@ def read_settings(
         redis_url=keys.get("BALUARTE_REDIS_URL", parse=redis_url, default=None),
         peers={peer: _peer_urls(keys, peer) for peer in peers},
         log_level=keys.get("BALUARTE_LOG_LEVEL", parse=log_level, default="INFO"),
+        chaos_token=_chaos_token(keys, environment),
     )
     if reader is None:
         keys.finish()
     return settings
+
+
+def _chaos_token(keys: Reader, environment: Environment) -> Secret | None:
+    """The token of the fault point; in production only if it is said twice."""
+    token = keys.get("BALUARTE_CHAOS_TOKEN", parse=chaos_token, default=None)
+    twice = keys.get("BALUARTE_CHAOS_IN_PRODUCTION", parse=switch, default=False)
+    if token is not None and environment is Environment.PRODUCTION and not twice:
+        keys.problems.append(
+            "BALUARTE_CHAOS_TOKEN lets faults be injected, and BALUARTE_ENVIRONMENT is production; "
+            "unset it, or say it twice with BALUARTE_CHAOS_IN_PRODUCTION=true"
+        )
+    return token
 
 
 def _peer_urls(keys: Reader, peer: str) -> tuple[str, ...]:
@@ -212,6 +240,22 @@ def switch(text: str) -> bool:
     if text.lower() in {"off", "false", "0", "no"}:
         return False
     raise ValueError(f"is {text!r}; use on or off")
+
+
+def collector_url(text: str) -> str:
+    """The base URL of an OTLP collector."""
+    return _url(text, ("http", "https"), "http://host:4318").rstrip("/")
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ValueError(f"is {text!r}; use a number between 0 and 1")
+    return value
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:
@@ -272,6 +316,15 @@ def base_urls(text: str) -> tuple[str, ...]:
     if not urls:
         raise ValueError("is empty; give at least one base URL")
     return urls
+
+
+def chaos_token(text: str) -> Secret:
+    """A secret that can be sent as a bearer token and not be guessed."""
+    if len(text) < MIN_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(
+            f"cannot be used; give at least {MIN_TOKEN} printable ASCII characters without spaces"
+        )
+    return Secret(text)
 
 
 def log_level(text: str) -> str:
