@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from chaos import statistics
 from chaos.report.curves import MAX_POINTS
 from chaos.report.page import MAX_ROWS
 from scripts import pictures
@@ -28,6 +29,13 @@ def test_the_pictures_are_there_and_small(name: str) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < pictures.MAX_BYTES
     assert f"(pictures/{name}.png)" in SECTION
+
+
+def test_the_smallest_effects_are_those_of_the_page() -> None:
+    """The numbers about cohorts are the constants."""
+    assert f"p is at most {statistics.ALPHA}" in SECTION
+    assert f"{statistics.MINIMUM_SHARE * 100:g}\npoints of availability" in SECTION
+    assert f"in {50 + statistics.MINIMUM_SUPERIORITY * 100:g} of 100 pairs" in SECTION
 
 
 def test_the_example_runs(
