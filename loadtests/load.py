@@ -1,6 +1,7 @@
 """A load while it runs: what is wanted, who takes part, and what is known so far."""
 
 import random
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from loadtests.limits import BACKOFF_SECONDS, MAX_USERS
 from loadtests.mix import cohorts
 from loadtests.pacing import Arrival, Backlog, backlog_bound
 from loadtests.people import Person
+from loadtests.records import Records
 from loadtests.samples import Samples
 from loadtests.shapes import SHAPES
 
@@ -115,6 +117,21 @@ class Load:
         self.backoff = FullJitter(*BACKOFF_SECONDS)
         self.jitter = random.Random(f"jitter {config.seed}")  # noqa: S311 - repeatable, not secret
         self.cohorts = cohorts(config.shares, config.users, config.seed)
+
+    @classmethod
+    def of(
+        cls, config: LoadConfig, written: Records, report: Report, *, start: float | None = None
+    ) -> "Load":
+        """A load that is about to begin; `start` is the origin, unless it is now."""
+        return cls(
+            config,
+            Book(written.history),
+            written.samples,
+            Commands(written.run, CURRENCY),
+            time.monotonic() if start is None else start,
+            report,
+            secrets.randbelow(1 << 16),
+        )
 
     def now(self) -> float:
         """Seconds since the origin."""
