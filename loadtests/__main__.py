@@ -23,6 +23,7 @@ from chaos.history.events import HistoryError
 from chaos.roster import Roster
 from loadtests.enrol import EnrolError
 from loadtests.journeys import JOURNEYS
+from loadtests.limits import ENROL_SECONDS
 from loadtests.load import LoadConfig
 from loadtests.mix import weights
 from loadtests.reader import baseline, urls_of
@@ -51,6 +52,9 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--shape", type=click.Choice(sorted(SHAPES)), default="constant", show_default=True)
 @click.option("--cohorts", default="a=50,b=50", show_default=True)
+@click.option(
+    "--enrol-seconds", default=ENROL_SECONDS, show_default=True, help="Patience with each user."
+)
 @click.option("--start", type=float, help="Monotonic instant that samples count from; else now.")
 @click.option("--stop-file", type=click.Path(path_type=Path), help="Ends the run when it is there.")
 def run_command(

@@ -3,8 +3,8 @@
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8000
     locust -f loadtests/locustfile.py --host … --headless -u 20 -t 60s --rate 20 --p95 0.5 --error-share 0.01
 
-Users are who can be served at the same time; how many journeys begin is `--rate`, in each process of Locust's,
-whose latencies count from the intended start. Each test's records are in a numbered folder below `--out`.
+Users are who can be served at the same time; how many journeys begin is `--rate`, in each Locust process. Its
+latencies count from the intended start. Each test's records are in a numbered folder below `--out`.
 """
 
 import os

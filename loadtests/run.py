@@ -18,8 +18,7 @@ from chaos.history.events import Baseline
 from chaos.history.snapshot import Urls
 from chaos.record import Outcome, Sample
 from loadtests.customer import Customer, Lobby, to_locust
-from loadtests.enrol import EnrolError
-from loadtests.limits import CLIENT_SECONDS, DRAIN_SECONDS, ENROL_SECONDS
+from loadtests.limits import CLIENT_SECONDS, DRAIN_SECONDS
 from loadtests.load import BACKLOG_FULL, NOT_SERVED, Load, LoadConfig
 from loadtests.money import resolve
 from loadtests.pacing import arrivals, pace
@@ -124,7 +123,7 @@ class _Run:
         try:
             self._enrol()
             began = time.monotonic(), time.process_time()
-            if not self._stopping.is_set():
+            if self._lobby.complete and not self._stopping.is_set():
                 self._offer()
             self._drain()
             unresolved = resolve(self._load)
@@ -147,12 +146,11 @@ class _Run:
         """Spawn the users and wait until all are in. Raises EnrolError."""
         users = self._load.config.users
         self._runner.start(users, spawn_rate=users)
-        deadline = time.monotonic() + 2 * ENROL_SECONDS
         while not self._lobby.complete and not self._stopping.is_set():
             if self._lobby.failure is not None:
                 raise self._lobby.failure
-            if time.monotonic() > deadline or self._runner.exceptions:
-                raise EnrolError("enrol all users", f"{len(self._load.people)} of {users} are in")
+            if self._runner.exceptions:
+                return
             gevent.sleep(LOOK_SECONDS)
 
     def _offer(self) -> None:
