@@ -15,10 +15,6 @@ from typing import Any, Final
 import click
 import msgspec
 
-# Before Locust is imported: it would replace the standard library's sockets and threads. Nothing here needs
-# that, and asyncio in the auditor's thread needs the real ones.
-os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
-
 from chaos.history.events import HistoryError
 from chaos.roster import Roster
 from loadtests.enrol import EnrolError
@@ -81,7 +77,10 @@ def run_command(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    from loadtests.run import Files, UsersFailedError, quiet, run  # it brings Locust, which is slow
+    # Locust would replace the standard library's sockets and threads as it is imported. Nothing here needs that,
+    # and asyncio in the auditor's thread needs the real ones.
+    os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+    from loadtests.run import Files, UsersFailedError, quiet, run
 
     quiet()
     urls = urls_of(read.databases) if read else None

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from baluarte.embedded.ports import free_port
 from chaos.record import Outcome, Sample
+from loadtests.__main__ import main
 from loadtests.journeys import JOURNEYS
 from loadtests.samples import SampleWriter
 from loadtests.shapes import SHAPES
@@ -60,9 +62,10 @@ def test_all_journeys_and_shapes_are_listed() -> None:
     """By name, with a sentence each."""
     listed = run("list")
     assert listed.returncode == 0
-    for entry in (*JOURNEYS.values(), *SHAPES.values()):
-        assert entry.name in listed.stdout
-        assert entry.text in listed.stdout
+    told = {name: journey.text for name, journey in JOURNEYS.items()}
+    told |= {name: shape.text for name, shape in SHAPES.items()}
+    for name, text in told.items():
+        assert f"  {name:<14} {text}\n" in listed.stdout
 
 
 @pytest.mark.parametrize(
@@ -85,9 +88,9 @@ def test_a_mistake_is_told_before_anything_is_sent(
 ) -> None:
     """Exit code 2, a sentence, and no files."""
     out = tmp_path / "run"
-    done = run("run", "--out", str(out), *arguments)
-    assert (done.returncode, out.exists()) == (2, False), done.stderr
-    assert words in done.stderr
+    done = CliRunner().invoke(main, ["run", "--out", str(out), *arguments])
+    assert (done.exit_code, out.exists()) == (2, False), done.output
+    assert words in done.output
 
 
 def test_records_of_another_run_are_left_alone(tmp_path: Path) -> None:
