@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from chaos.history.events import HistoryError
+from chaos.history.snapshot import AuditError
 from chaos.roster import Roster
 from loadtests.enrol import EnrolError
 from loadtests.journeys import JOURNEYS
@@ -77,8 +78,8 @@ def run_command(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    # Locust would replace the standard library's sockets and threads as it is imported. Nothing here needs that,
-    # and asyncio in the auditor's thread needs the real ones.
+    # Locust would replace the standard library's sockets and threads as it is imported. Nothing here needs
+    # that, and asyncio in the auditor's thread needs the real ones.
     os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
     from loadtests.run import Files, UsersFailedError, quiet, run
 
@@ -88,6 +89,8 @@ def run_command(
         run(config, Files(out, stop_file), _say, start=start, urls=urls, baseline=baseline(urls))
     except EnrolError as error:
         _leave(f"the platform did not let the users in: {error}", NOT_ENROLLED)
+    except AuditError as error:
+        _leave(f"the databases of the roster do not answer: {error}", NOT_ENROLLED)
     except FileExistsError as error:
         _leave(f"{error.filename} is of another run; name a new folder", USAGE)
     except HistoryError as error:

@@ -45,7 +45,7 @@ END_SECONDS = 90.0
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running() -> AsyncIterator[Sandbox]:
     """A platform of this file's own, with the usual rate limits and a roster."""
-    async with sandbox(limits=LIMITED) as made:
+    async with sandbox("--chaos", limits=LIMITED) as made:
         admin = next(user.email for user in USERS if user.key == "admin")
         server = EmbeddedPostgres(Places(made.state), made.ports["postgres"]).url
         roster = Roster(
@@ -169,6 +169,29 @@ async def test_the_records_of_a_killed_load_can_be_read(running: Sandbox, tmp_pa
     assert len(history.events) >= 100
     assert len(read_samples(out / "samples.jsonl")) >= 50
     assert await judged(running, out) <= {"one-reversal"}  # nothing was reversed
+
+
+async def test_payments_outlive_a_ledger_that_is_down(running: Sandbox, tmp_path: Path) -> None:
+    """While it is held down payments are queued; at the end each has its outcome, and the money is right."""
+    out = tmp_path / "run"
+    options = ("--journeys", "pay,refresh,overview", "--rate", "8", "--users", "8")
+    async with loading(running, out, *options) as process:
+        await said(process)
+        async with running.fault("ledger", "hold_down", 20.0):
+            await eventually(lambda: Outcome.QUEUED in outcomes(out, "pay"))
+            await eventually(lambda: Outcome.STALE in outcomes(out, "overview"))
+        await running.ready()
+        process.send_signal(signal.SIGTERM)
+        done = await said(process)
+        assert await ended(process) == 0
+
+    assert done["unresolved"] == 0
+    assert await judged(running, out) <= {"one-reversal"}
+
+
+def outcomes(out: Path, journey: str) -> set[Outcome]:
+    samples = read_samples(out / "samples.jsonl")
+    return {sample.outcome for sample in samples if sample.journey == journey}
 
 
 async def test_the_rate_limiter_is_on_and_counts_each_user(
