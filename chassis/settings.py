@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from chassis.secret_files import secret_text
+
 T = TypeVar("T")
 
 SERVICES = ("gateway", "users", "ledger", "transactions", "notifications")
@@ -95,9 +97,40 @@ class Reader:
         self._environ = environ
         self.problems: list[str] = []
 
-    def get(self, key: str, *, parse: Callable[[str], T], default: T) -> T:
-        """The value of `key`, or `default` when it is absent or empty."""
-        text = self._environ.get(key, "").strip()
+    def get(self, key: str, *, parse: Callable[[str], T], default: T, from_file: bool = False) -> T:
+        """The value of `key`, or `default` when it is absent or empty.
+
+        Args:
+            from_file: whether `<key>_FILE` may name a file with the value instead, as for secrets.
+        """
+        return self._parsed(key, self._text(key, from_file), parse, default)
+
+    def require(
+        self,
+        key: str,
+        *,
+        parse: Callable[[str], T],
+        default: T,
+        hint: str,
+        from_file: bool = False,
+    ) -> T:
+        """Like `get`, but absence is a problem, told with `hint`; `default` only fills the place."""
+        text = self._text(key, from_file)
+        if text == "":
+            self.problems.append(f"{key} is not set; {hint}")
+        return self._parsed(key, text, parse, default)
+
+    def _text(self, key: str, from_file: bool) -> str | None:
+        """The text of `key`; None when its file cannot be used, which is a problem told already."""
+        try:
+            if from_file:
+                return secret_text(self._environ, key)
+        except ValueError as error:
+            self.problems.append(str(error))
+            return None
+        return self._environ.get(key, "").strip()
+
+    def _parsed(self, key: str, text: str | None, parse: Callable[[str], T], default: T) -> T:
         if not text:
             return default
         try:
@@ -105,13 +138,6 @@ class Reader:
         except ValueError as error:
             self.problems.append(f"{key} {error}")
             return default
-
-    def require(self, key: str, *, parse: Callable[[str], T], default: T, hint: str) -> T:
-        """Like `get`, but absence is a problem, told with `hint`; `default` only fills the place."""
-        if not self._environ.get(key, "").strip():
-            self.problems.append(f"{key} is not set; {hint}")
-            return default
-        return self.get(key, parse=parse, default=default)
 
     def pass_over(self, *keys: str) -> None:
         """Say that these are settings too, though they do not count this time.
@@ -161,18 +187,23 @@ def read_settings(
             parse=database_url,
             default=None,
             hint="give postgresql://user:password@host:port/database",
+            from_file=True,
         )
         if needs_database
         else None,
-        bus_database_url=keys.get("BALUARTE_BUS_DATABASE_URL", parse=database_url, default=None),
-        amqp_url=keys.get("BALUARTE_AMQP_URL", parse=amqp_url, default=None),
-        redis_url=keys.get("BALUARTE_REDIS_URL", parse=redis_url, default=None),
+        bus_database_url=_secret(keys, "BALUARTE_BUS_DATABASE_URL", database_url),
+        amqp_url=_secret(keys, "BALUARTE_AMQP_URL", amqp_url),
+        redis_url=_secret(keys, "BALUARTE_REDIS_URL", redis_url),
         peers={peer: _peer_urls(keys, peer) for peer in peers},
         log_level=keys.get("BALUARTE_LOG_LEVEL", parse=log_level, default="INFO"),
     )
     if reader is None:
         keys.finish()
     return settings
+
+
+def _secret(keys: Reader, key: str, parse: Callable[[str], Secret]) -> Secret | None:
+    return keys.get(key, parse=parse, default=None, from_file=True)
 
 
 def _peer_urls(keys: Reader, peer: str) -> tuple[str, ...]:
