@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors
 
 
@@ -27,7 +28,14 @@ def secrets(folder: Path, postgres: str, valkey: str, rabbitmq: str, *, renew: b
     from baluarte.handout import READERS, Addresses, hand_out
 
     with readable_errors():
-        hand_out(folder, Addresses(postgres, valkey, rabbitmq), renew=renew)
+        try:
+            hand_out(folder, Addresses(postgres, valkey, rabbitmq), renew=renew)
+        except OSError as error:
+            raise BaluarteError.of(
+                "SECRETS_UNWRITABLE",
+                f"cannot write in {folder}: {error.strerror} ({error.filename})",
+                "name a folder that this user may write in; volumes belong to user 10001",
+            ) from error
     click.echo(f"{folder} has the secrets of {', '.join(READERS)}")
 
 

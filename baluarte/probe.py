@@ -24,7 +24,7 @@ def is_ready(port: int) -> bool:
             answer = connection.recv(_MOST)
     except OSError:  # TimeoutError is one
         return False
-    return answer.split(b" ", 2)[1:2] == [b"200"]
+    return answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.0 200 "))
 
 
 def main() -> int:
