@@ -1,4 +1,4 @@
-"""compose.yaml carried out without containers: its commands, settings, mounts, checks and order, as processes.
+"""compose.yaml carried out without containers: commands, settings, mounts, checks and order, as processes.
 
 What a container would give is stood in for: a volume is a folder, a mount the folder's path in place of the
 target's, a service's name loopback with a free port. The servers are real ones, started with the file's own
