@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,52 @@ def test_the_published_parser_resolves_it_as_we_read_it(compose: list[str]) -> N
         assert {
             m.target: str(HOUSES / m.source[2:]) if m.is_file else m.source for m in service.mounts
         } == mounts, name
+
+
+def test_slack_takes_one_more_file(compose: list[str], tmp_path: Path) -> None:
+    """The override gives Alertmanager the routes of monitoring/ and the address as a secret, or refuses."""
+    address = tmp_path / "slack-url"
+    address.write_text("https://hooks.slack.example/services/none")
+    override = HOUSES / "deploy" / "compose" / "slack.yaml"
+    argv = (*compose, "-f", str(composition.FILE), "-f", str(override), "config", "--format=json")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+    refused = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+    assert refused.returncode != 0
+    assert "name a file" in refused.stderr
+
+    environment["SLACK_URL_FILE"] = str(address)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    alertmanager = seen["services"]["alertmanager"]
+    assert seen["secrets"]["slack_api_url"]["file"] == str(address)
+    assert [secret["source"] for secret in alertmanager["secrets"]] == ["slack_api_url"]
+    mounts = {mount["target"]: mount["source"] for mount in alertmanager["volumes"]}
+    assert mounts == {
+        "/etc/alertmanager": str(HOUSES / "monitoring" / "alertmanager"),
+        "/alertmanager": "alertmanager-data",
+    }
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("depends_on: *with-broker", "depend_on: *with-broker"),
+        ("stop_grace_period: 20s", "stop_grace_period: 20"),
+        ("networks: [front, back]", "networks: [frnt, back]"),
+        ("source: secrets-users, ", "source: secret-users, "),
+    ],
+)
+def test_the_parser_sees_a_slip(compose: list[str], tmp_path: Path, right: str, wrong: str) -> None:
+    """A mutant of each kind (a key, a value, a network, a volume) is refused: the check checks."""
+    text = composition.FILE.read_text()
+    assert right in text
+    mutant = tmp_path / "compose.yaml"
+    mutant.write_text(text.replace(right, wrong, 1))
+    done = subprocess.run(
+        (*compose, "-f", str(mutant), "config", "--quiet"), capture_output=True, check=False
+    )
+    assert done.returncode != 0
 
 
 def test_it_follows_the_specification_s_schema() -> None:

@@ -135,9 +135,9 @@ def test_every_scrape_target_answers(stack: Stack) -> None:
     for job in configuration["scrape_configs"]:
         for group in job["static_configs"]:
             name, port = group["targets"][0].split(":")
-            assert group["labels"]["service"] == job["job_name"] or job["job_name"] == "baluarte"
-            if job["job_name"] in {"baluarte", "rabbitmq"}:
-                assert group["labels"]["service"] == name
+            assert group["labels"]["service"] == job["job_name"]
+            if job["job_name"] in {*PROCESSES, "rabbitmq"}:
+                assert name == job["job_name"]
                 status, text = get(f"http://127.0.0.1:{stack.port(name, int(port))}/metrics")
                 assert status == 200
                 assert b"# TYPE" in text
