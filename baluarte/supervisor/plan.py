@@ -15,6 +15,15 @@ from baluarte.migrate import LOCATIONS, database_urls
 from chassis import settings
 
 SERVICES = ("users", "ledger", "transactions", "notifications")
+PEERS: Mapping[str, tuple[str, ...]] = {
+    "gateway": SERVICES,
+    "users": ("ledger",),
+    "ledger": ("users",),
+    "transactions": ("ledger", "users"),
+    "notifications": ("users",),
+}
+"""Whom each process calls. It is told no other's address; a test compares this with what each reads."""
+
 PRINCIPAL = "baluarte"
 """The name under which we call services ourselves, for set-up."""
 
@@ -23,6 +32,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "supervisor": 8010,
     "postgres": POSTGRES_PORT,
     "valkey": VALKEY_PORT,
+    "proxies": 8474,  # where Toxiproxy's clients look for it
 }
 _MAX_REPLICAS = 8  # of one service on one machine: connections to PostgreSQL are counted for it
 
@@ -65,6 +75,11 @@ class Plan:
         return not self.server_url and any(name not in self.databases for name in self.wanted)
 
     @property
+    def policies(self) -> Path:
+        """Where policy files go under `--chaos`, unless the operator has named a folder."""
+        return self.state / "policies"
+
+    @property
     def embeds_valkey(self) -> bool:
         return self.redis_url is None
 
@@ -77,8 +92,11 @@ class Plan:
         """The parts of a service: itself and its replicas."""
         return [part for part in self.ports if part == service or _service_of(part) == service]
 
+    def url(self, part: str) -> str:
+        return f"http://{ports.LOOPBACK}:{self.ports[part]}"
+
     def urls(self, service: str) -> list[str]:
-        return [f"http://{ports.LOOPBACK}:{self.ports[part]}" for part in self.members(service)]
+        return [self.url(part) for part in self.members(service)]
 
 
 def _service_of(part: str) -> str:
@@ -219,6 +237,8 @@ def _used_ports(plan: Plan) -> dict[str, int]:
         unused.add("postgres")
     if not plan.embeds_valkey:
         unused.add("valkey")
+    if not plan.chaos:
+        unused.add("proxies")
     return {part: port for part, port in plan.ports.items() if part not in unused}
 
 
@@ -245,6 +265,8 @@ def _way_out(part: str) -> str:
 _OURS_ALONE = ("_DATABASE_URL", "_URLS", "_PORT")
 _DECIDED_HERE = {
     "BALUARTE_AMQP_URL",
+    "BALUARTE_CHAOS_IN_PRODUCTION",
+    "BALUARTE_CHAOS_TOKEN",
     "BALUARTE_HOST",
     "BALUARTE_KEYS_DIR",
     "BALUARTE_REDIS_URL",
