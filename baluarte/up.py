@@ -15,11 +15,11 @@ from baluarte import auditor, demo_data, migrate
 from baluarte.embedded.identity import has_a_name
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import end_orphans
-from baluarte.errors import BaluarteError, Problem
+from baluarte.errors import BaluarteError, Problem, invalid
 from baluarte.supervisor import occupancy, rosters
 from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
 from baluarte.supervisor.faults import Desk
-from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, invalid, make_plan
+from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, make_plan
 from baluarte.supervisor.rehearsal import rehearse
 from baluarte.supervisor.screen import Screen
 from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked

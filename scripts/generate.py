@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from baluarte.chaos.mechanisms import POLICY_FILES
+from chaos.scenarios import schema as scenario_schema
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
 from resilience.policy_file import POLICIES
@@ -33,14 +35,6 @@ def error_page() -> str:
     ]
     return _HEAD + "\n".join(rows) + "\n"
 
-
-POLICY_FILES = {
-    "gateway": ROOT / "graphql_api" / "policies.toml",
-    **{
-        name: ROOT / "services" / name / "policies.toml"
-        for name in ("users", "ledger", "transactions", "notifications")
-    },
-}
 
 _POLICIES_HEAD = """<!-- DO NOT EDIT: generated from the processes' policies.toml by `make generate`. -->
 # The policies in force
@@ -108,6 +102,7 @@ def _numbers(table: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    (ROOT / "chaos" / "scenarios" / "scenario.schema.json").write_text(scenario_schema.text())
     (ROOT / "docs" / "policies.md").write_text(policy_page())
     (ROOT / "docs" / "errors.md").write_text(error_page())
     (ROOT / "graphql_api" / "schema.graphql").write_text(sdl(build_schema()))

@@ -10,7 +10,7 @@ from pathlib import Path
 from baluarte.embedded import ports, processes
 from baluarte.embedded.postgres import DEFAULT_PORT as POSTGRES_PORT
 from baluarte.embedded.valkey import DEFAULT_PORT as VALKEY_PORT
-from baluarte.errors import BaluarteError, Problem
+from baluarte.errors import BaluarteError, Problem, invalid
 from baluarte.migrate import LOCATIONS, database_urls
 from chassis import settings
 
@@ -121,12 +121,12 @@ def make_plan(
         "BALUARTE_ENVIRONMENT", parse=_environment, default=settings.Environment.DEVELOPMENT
     )
     reader.get("BALUARTE_LOG_LEVEL", parse=settings.log_level, default="INFO")
-    server = reader.get("BALUARTE_DATABASE_URL", parse=_database_url, default=None)
+    server = reader.get("BALUARTE_DATABASE_URL", parse=_database_url, default=None, from_file=True)
     for service in LOCATIONS:
         key = f"BALUARTE_{service.upper()}_DATABASE_URL"
-        reader.get(key, parse=_database_url, default=None)
-    redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None)
-    amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None)
+        reader.get(key, parse=_database_url, default=None, from_file=True)
+    redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None, from_file=True)
+    amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None, from_file=True)
     chosen = _ports(options, reader)
     problems = [invalid(problem) for problem in reader.problems]
     problems += _replica_problems(options.replicas)
@@ -162,12 +162,6 @@ def _environment(text: str) -> settings.Environment:
 
 def _database_url(text: str) -> str:
     return settings.database_url(text).reveal()
-
-
-def invalid(problem: str) -> Problem:
-    """A reader's sentence, `what is wrong; what to do`, as a problem."""
-    what, _, way_out = problem.partition("; ")
-    return Problem("SETTING_INVALID", what, way_out or "correct it")
 
 
 def _ports(options: Options, reader: settings.Reader) -> dict[str, int]:
@@ -262,14 +256,16 @@ def _way_out(part: str) -> str:
     return f"use --port, or {setting}" if part == "gateway" else setting
 
 
-_OURS_ALONE = ("_DATABASE_URL", "_URLS", "_PORT")
+_OURS_ALONE = ("_DATABASE_URL", "_DATABASE_URL_FILE", "_URLS", "_PORT")
 _DECIDED_HERE = {
     "BALUARTE_AMQP_URL",
+    "BALUARTE_AMQP_URL_FILE",
     "BALUARTE_CHAOS_IN_PRODUCTION",
     "BALUARTE_CHAOS_TOKEN",
     "BALUARTE_HOST",
     "BALUARTE_KEYS_DIR",
     "BALUARTE_REDIS_URL",
+    "BALUARTE_REDIS_URL_FILE",
     "BALUARTE_STATE_DIR",
 }
 
