@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from baluarte.chaos.mechanisms import POLICY_FILES
 from chassis import codes, database
 from chassis.errors import CodedError, Unreached
 from chassis.metrics import Metrics
@@ -16,7 +17,7 @@ from chassis.settings import Environment, Settings, SettingsError
 from resilience import AttemptTimedOut, Fault
 from resilience.policy_file import PolicyFile
 from resilience.testing import FakeClock
-from scripts.generate import POLICY_FILES, policy_page
+from scripts.generate import policy_page
 
 ROOT = Path(__file__).parents[2]
 FILES = POLICY_FILES
