@@ -39,7 +39,7 @@ async def test_rabbitmq_is_named_from_outside(monkeypatch: pytest.MonkeyPatch) -
     """Without its address the refusal says which setting to give; nothing is started."""
     monkeypatch.delenv(platforms.BUS_SETTING, raising=False)
 
-    with pytest.raises(BaluarteError, match="BUS_MISSING.*\n.*set BALUARTE_AMQP_URL"):
+    with pytest.raises(BaluarteError, match=r"BUS_MISSING.*\n.*set BALUARTE_AMQP_URL"):
         async with platforms.own(Platform(bus="rabbitmq")):
             pass
 
