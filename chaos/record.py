@@ -177,7 +177,7 @@ class Moment(_Record, frozen=True, kw_only=True):
 
 
 class Curve(_Record, frozen=True, kw_only=True):
-    """A time series: `points` of (time, value); None is a gap."""
+    """A time series: `points` of (time, value); None is a gap. `chaos/report/curves.py` has the names."""
 
     name: str
     unit: str
