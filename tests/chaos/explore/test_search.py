@@ -30,9 +30,7 @@ def explored(
     return tried, search
 
 
-def by_hand(
-    plan: Plan, depth: int, *, combine: bool, faults: FaultSet = ()
-) -> Iterator[FaultSet]:
+def by_hand(plan: Plan, depth: int, *, combine: bool, faults: FaultSet = ()) -> Iterator[FaultSet]:
     """All sets up to `depth`, by plain recursion: the reference for the search."""
     yield faults
     if len(faults) == depth:
@@ -44,9 +42,7 @@ def by_hand(
         if call in faulted or (before is not None and not combine and call in before):
             continue
         for kind in KINDS:
-            yield from by_hand(
-                plan, depth, combine=combine, faults=(*faults, Injected(call, kind))
-            )
+            yield from by_hand(plan, depth, combine=combine, faults=(*faults, Injected(call, kind)))
 
 
 @st.composite
@@ -143,9 +139,7 @@ def test_services_are_judged_on_their_own() -> None:
 
 @given(plan=plans(), depth=st.integers(1, 3), combine=st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_every_combination_is_found_without_pruning(
-    plan: Plan, depth: int, combine: bool
-) -> None:
+def test_every_combination_is_found_without_pruning(plan: Plan, depth: int, combine: bool) -> None:
     """Without pruning the search tries just the sets that plain recursion lists, each once."""
     if depth == 3:
         depth = 2 if combine else 3
