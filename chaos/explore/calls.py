@@ -44,8 +44,8 @@ FaultSet = tuple[Injected, ...]
 
 
 View = tuple[str, frozenset[tuple[str, str, int, str]]]
-"""What one service saw while it served one request: for what it was asked, and each call that it made (callee,
-route, the how manieth) with its outcome. Order is left out: some calls run side by side."""
+"""What one service saw while it served one request: what it was asked for, and each call that it made
+(callee, route, the how manieth) with its outcome. Order is left out: some calls run side by side."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ async def _outage(
 async def _shrunk(
     laboratory: Laboratory, experiments: Sequence[Experiment], say: Say
 ) -> list[Failure]:
-    """The failures, with as few faults as show them. Of sets that shrink to the same one the first is kept."""
+    """The failures, with as few faults as show them. Of sets that shrink to the same, the first is kept."""
     failures: dict[tuple[str, Copy, str, frozenset[object]], Failure] = {}
     for experiment in experiments:
         if not experiment.failed:

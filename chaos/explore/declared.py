@@ -62,9 +62,10 @@ class Declared:
         """The declaration of `parent.field`, if it has one."""
         kind = self.schema.type_map[parent]
         node = kind.fields[field].ast_node if isinstance(kind, GraphQLObjectType) else None
-        for directive in node.directives if node else ():
+        for directive in (node.directives or ()) if node else ():
             if directive.name.value == DIRECTIVE:
-                given = {argument.name.value: argument.value for argument in directive.arguments}
+                arguments = directive.arguments or ()
+                given = {argument.name.value: argument.value for argument in arguments}
                 to, seconds = given["to"], given.get("maxStaleSeconds")
                 assert isinstance(to, EnumValueNode)  # noqa: S101 - the schema's type says so
                 age = int(seconds.value) if isinstance(seconds, IntValueNode) else 0

@@ -1,7 +1,7 @@
 """What a mutation did, as against what it said: the part of the judgement that needs a second look.
 
 Pure. An answer claims something about its effect; afterwards the platform, healthy again, is asked what
-happened. `SETTLED` and `AT THE END`: a request that is still on its way may come true after the first look.
+happened.
 """
 
 from enum import StrEnum
@@ -28,6 +28,8 @@ class Fact(StrEnum):
     HAPPENED = "happened"
     PENDING = "pending"
     ABSENT = "absent"
+    LOST = "lost"
+    """What was there before is gone, and nothing came in its place."""
     UNCLEAR = "unclear"
     """Nobody could tell."""
 
@@ -61,6 +63,8 @@ def lies(claimed: Claim, fact: Fact) -> tuple[str, ...]:
     """What is wrong between a claim and the fact, once everything has come to rest."""
     if fact is Fact.UNCLEAR:
         return ("nobody can tell afterwards what happened",)
+    if fact is Fact.LOST:
+        return ("no new session came, and the old one is lost, too",)
     found = _LIES.get((claimed, fact))
     if claimed is Claim.UNKNOWN and fact is Fact.PENDING:
         found = "its outcome stayed unknown"

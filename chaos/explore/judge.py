@@ -95,8 +95,8 @@ def judge(
     """Judge one answer.
 
     Args:
-        truth: a full answer to the same question, given before the state changed again. Without it (mutations)
-            wrong nulls and unmarked copies are not looked for.
+        truth: a full answer to the same question, given before the state changed again. Without it
+            (mutations) wrong nulls and unmarked copies are not looked for.
         seconds: what the operation was given.
     """
     late = (

@@ -5,8 +5,8 @@ reach calls that its predecessor did not (a retry, a fallback): for those, "the 
 is put on the stack. Depth first, bounded, pruned by what is known already.
 
 Source: C. Meiklejohn et al., "Service-Level Fault Injection Testing" (SoCC 2021). From there are the
-execution index, the search and dynamic reduction: services are deterministic in what their own calls come to, so
-that a set of faults is redundant when no service would see anything that it has not seen before.
+execution index, the search and dynamic reduction: services are deterministic in what their own calls come
+to, so that a set of faults is redundant when no service would see anything that it has not seen before.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,8 @@ class Search:
     pruned: int = 0
     _stack: list[tuple[FaultSet, Trace | None]] = field(default_factory=lambda: [((), None)])
     _tried: set[frozenset[Injected]] = field(default_factory=set)
-    _views: set[View] = field(default_factory=set)
+    _views: dict[View, int] = field(default_factory=dict)
+    """What any service saw, with the fewest faults that led to it."""
     _reached: dict[FaultSet, Trace] = field(default_factory=dict)
 
     def next(self) -> FaultSet | None:
@@ -60,7 +61,8 @@ class Search:
 
     def saw(self, faults: FaultSet, trace: Trace) -> None:
         """Learn from the run with `faults`."""
-        self._views |= trace.views()
+        for view in trace.views():
+            self._note(view, len(faults))
         self._reached[faults] = trace
         if len(faults) >= self.depth:
             return
@@ -90,6 +92,10 @@ class Search:
         last = faults[-1]
         but = {last.call: self.outcome(last.kind)}
         view = before.view(before.parents[last.call], but)
-        known = view in self._views
-        self._views.add(view)
+        # With fewer faults, or as many: what follows from it was then explored as far as it will be here.
+        known = self._views.get(view, len(faults) + 1) <= len(faults)
+        self._note(view, len(faults))
         return self.prune and known and len(faults) > 1
+
+    def _note(self, view: View, faults: int) -> None:
+        self._views[view] = min(faults, self._views.get(view, faults))

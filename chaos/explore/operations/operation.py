@@ -55,13 +55,14 @@ class Effect(StrEnum):
 
 @dataclass(slots=True)
 class Person:
-    """Somebody with a session."""
+    """Somebody with a session. `since`: when it began, on the machine's monotonic clock."""
 
     id: str
     email: str
     password: str = field(repr=False)
     access: str = field(repr=False)
     refresh: str = field(repr=False)
+    since: float = 0.0
 
 
 @dataclass(slots=True)
@@ -107,8 +108,8 @@ class Operation:
         actor: who asks.
         variables: of a run, from its scene.
         effect: what a mutation changes.
-        copies: whether the gateway keeps copies of what is asked: then it is explored with a copy (by somebody
-            who asked before) and without one (by somebody new).
+        copies: whether the gateway keeps copies of what is asked: then it is explored with a copy (by
+            somebody who asked before) and without one (by somebody new).
         session: whether each run needs a session of its own, because it ends or renews it.
         payment: whether each run needs a payment of its own, because it takes it back.
     """

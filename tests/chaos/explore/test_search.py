@@ -1,4 +1,4 @@
-"""The search: what it tries, in which order, what it leaves out, and that it leaves out nothing that matters."""
+"""The search: what it tries, in which order, what it leaves out, and that nothing that matters is left out."""
 
 from collections.abc import Iterator
 
@@ -118,7 +118,7 @@ def test_calls_that_were_there_anyway_are_combined_only_on_request() -> None:
 
 
 def test_a_second_fault_that_teaches_the_caller_nothing_new_is_left_out() -> None:
-    """Two kinds that mean the same to the caller count as one behind another fault, and are both tried alone."""
+    """Kinds that mean the same to the caller count as one behind another fault, and are all tried alone."""
     kinds = ("abort", "truncate")  # the answer is lost, either way
     tried, search = explored({"gateway": [Step("a", attempts=2)]}, kinds=kinds)
 
