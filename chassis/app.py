@@ -22,6 +22,9 @@ from chassis import codes, logs, wire
 from chassis.context import Call, accepted_traceparent
 from chassis.contract import Operation, UserAccess
 from chassis.errors import CodedError, to_problem
+from chassis.faults import routes as fault_routes
+from chassis.faults.middleware import FaultMiddleware
+from chassis.faults.point import FaultPoint
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
@@ -36,6 +39,9 @@ MAX_BODY = 1_000_000
 
 MAX_SECONDS = 10.0
 """Longest that an operation may run; a caller's `Deadline-Ms` can only shorten it."""
+
+FAULT_POINT = "fault_point"
+"""Name in the app's state by which the server finds out that there is one."""
 
 Handler = Callable[[Call, Any], Awaitable[msgspec.Struct]]
 Hook = Callable[[], Awaitable[None]]
@@ -53,6 +59,7 @@ def create_app(
     workers: Sequence[Worker] = (),
     routes: Sequence[BaseRoute] = (),
     on_start: Sequence[Hook] = (),
+    faults: FaultPoint | None = None,
     max_body: int = MAX_BODY,
     max_seconds: float = MAX_SECONDS,
 ) -> Starlette:
@@ -64,6 +71,7 @@ def create_app(
         workers: background work, restarted with backoff when it fails, stopped before the registry closes.
         routes: further routes, for an app that is more than its operations.
         on_start: run in order before the first request; a failure stops the start.
+        faults: the fault point of the process, if it is to have one.
         max_body: bytes of a request body.
         max_seconds: longest that an operation may run.
     """
@@ -88,12 +96,24 @@ def create_app(
         for operation, handler in handlers.items()
     ]
     known = [*endpoints, *routes, *pages(service, tuple(handlers), registry, metrics, staff)]
-    return Starlette(
+    app = Starlette(
         routes=known,
         middleware=[Middleware(Observed, service=service, metrics=metrics, routes=known)],
         exception_handlers={HTTPException: _routing_problem(service)},
         lifespan=lifespan,
     )
+    if faults is not None:
+        _install(faults, app, registry)
+    return app
+
+
+def _install(faults: FaultPoint, app: Starlette, registry: Registry) -> None:
+    """Put the fault point behind what observes, so that what it does is seen as the process' own doing."""
+    faults.routes = frozenset(route.path for route in app.routes if isinstance(route, Route))
+    app.router.routes.extend(fault_routes.routes(faults))
+    app.user_middleware.append(Middleware(FaultMiddleware, point=faults))
+    setattr(app.state, FAULT_POINT, faults)
+    registry.register("faults", close=faults.close)
 
 
 def _routing_problem(service: str) -> Callable[[Request, Exception], Awaitable[Response]]:

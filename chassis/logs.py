@@ -30,6 +30,8 @@ FIELDS = frozenset(
         "dependency", "worker", "pid", "port", "host", "url", "environment", "exitCode", "signal",
         "restarts", "state", "backoff", "reason", "error", "where", "dropped", "kid", "database",
         "revision", "kind", "currency", "age", "file",
+        # chaos
+        "fault", "experiment",
     }
 )  # fmt: skip
 """Names that may appear in a log line. Values must be harmless: ids, codes, numbers, our own words."""

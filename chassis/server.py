@@ -8,11 +8,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
 
 from chassis import logs
+from chassis.app import FAULT_POINT
 from chassis.settings import Settings, SettingsError
 
 DRAIN_SECONDS = 3
@@ -74,6 +76,15 @@ async def _serve(compose: Compose, environ: Mapping[str, str]) -> None:
     log.info("stopped", pid=os.getpid())
 
 
+def _http(app: Starlette) -> type[asyncio.Protocol] | Literal["httptools"]:
+    """With a fault point, a server whose connections can be broken on purpose."""
+    if not hasattr(app.state, FAULT_POINT):
+        return "httptools"
+    from chassis.faults.abortable import AbortableHttp
+
+    return AbortableHttp
+
+
 def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
     """How every process serves; tests use it too, so that they meet the same server."""
     return uvicorn.Config(
@@ -81,7 +92,7 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         loop="none",
-        http="httptools",
+        http=_http(app),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -24,6 +24,10 @@ DEFAULT_PORTS: Mapping[str, int] = {
 }
 
 
+MIN_TOKEN = 16
+"""Shortest token that opens the fault point, characters."""
+
+
 class Environment(StrEnum):
     """Where the process runs. Development admits GraphiQL, introspection and the demonstration rail."""
 
@@ -63,6 +67,7 @@ class Settings:
     Attributes:
         policies_dir: where `<service>.toml` may take the place of the process' own policy file.
         breaker_hints: whether replicas tell each other which breakers are open.
+        chaos_token: opens the fault point; without it there is none.
     """
 
     service: str
@@ -79,6 +84,7 @@ class Settings:
     log_level: str
     policies_dir: Path | None = None
     breaker_hints: bool = False
+    chaos_token: Secret | None = None
 
     @property
     def in_production(self) -> bool:
@@ -169,10 +175,23 @@ def read_settings(
         redis_url=keys.get("BALUARTE_REDIS_URL", parse=redis_url, default=None),
         peers={peer: _peer_urls(keys, peer) for peer in peers},
         log_level=keys.get("BALUARTE_LOG_LEVEL", parse=log_level, default="INFO"),
+        chaos_token=_chaos_token(keys, environment),
     )
     if reader is None:
         keys.finish()
     return settings
+
+
+def _chaos_token(keys: Reader, environment: Environment) -> Secret | None:
+    """The token of the fault point; in production only if it is said twice."""
+    token = keys.get("BALUARTE_CHAOS_TOKEN", parse=chaos_token, default=None)
+    twice = keys.get("BALUARTE_CHAOS_IN_PRODUCTION", parse=switch, default=False)
+    if token is not None and environment is Environment.PRODUCTION and not twice:
+        keys.problems.append(
+            "BALUARTE_CHAOS_TOKEN lets faults be injected, and BALUARTE_ENVIRONMENT is production; "
+            "unset it, or say it twice with BALUARTE_CHAOS_IN_PRODUCTION=true"
+        )
+    return token
 
 
 def _peer_urls(keys: Reader, peer: str) -> tuple[str, ...]:
@@ -272,6 +291,15 @@ def base_urls(text: str) -> tuple[str, ...]:
     if not urls:
         raise ValueError("is empty; give at least one base URL")
     return urls
+
+
+def chaos_token(text: str) -> Secret:
+    """A secret that can be sent as a bearer token and not be guessed."""
+    if len(text) < MIN_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(
+            f"cannot be used; give at least {MIN_TOKEN} printable ASCII characters without spaces"
+        )
+    return Secret(text)
 
 
 def log_level(text: str) -> str:
