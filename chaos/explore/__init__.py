@@ -1,1 +1,1 @@
-"""Systematic exploration: every operation × every downstream call × every kind of fault, as declared or not."""
+"""Systematic exploration: every operation × downstream call × kind of fault, against what is declared."""

@@ -68,7 +68,7 @@ class Search:
             return
         more = [
             ((*faults, Injected(call, kind)), trace)
-            for call in self._places(faults, trace)
+            for call in sorted(self._places(faults, trace))  # some run side by side, in any order
             for kind in self.kinds
         ]
         self._stack.extend(reversed(more))  # the first one is taken first

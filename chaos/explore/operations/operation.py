@@ -35,8 +35,7 @@ class Actor(StrEnum):
 
     NOBODY = "nobody"
     CUSTOMER = "customer"
-    SUPPORT = "support"
-    ADMIN = "admin"
+    STAFF = "staff"
 
 
 class Effect(StrEnum):
@@ -72,7 +71,7 @@ class Scene:
     Attributes:
         customer: who asks, or about whom staff asks; new to the platform.
         other: whom the customer has paid; new as well.
-        support, admin: staff of the demonstration data.
+        staff: an administrator of the demonstration data.
         transaction: id of the customer's completed payment to the other.
         key: idempotency key of this run.
         word: text of this run, unlike all others: letters and digits.
@@ -81,8 +80,7 @@ class Scene:
 
     customer: Person
     other: Person
-    support: Person
-    admin: Person
+    staff: Person
     transaction: str
     key: str = ""
     word: str = ""
@@ -93,8 +91,7 @@ class Scene:
         return {
             Actor.NOBODY: None,
             Actor.CUSTOMER: self.customer,
-            Actor.SUPPORT: self.support,
-            Actor.ADMIN: self.admin,
+            Actor.STAFF: self.staff,
         }[actor]
 
 

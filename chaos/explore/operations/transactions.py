@@ -64,7 +64,7 @@ OPERATIONS = (
     Operation(
         "reverse",
         f"mutation Undo($input: ReverseInput!) {{ reverse(input: $input) {{ {TRANSACTION} }} }}",
-        Actor.SUPPORT,
+        Actor.STAFF,
         _reverse,
         effect=Effect.MONEY,
         payment=True,

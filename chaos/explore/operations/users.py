@@ -25,7 +25,7 @@ OPERATIONS = (
     Operation(
         "user",
         f"query User($id: ID!) {{ user(id: $id) {{ {_WHOLE} }} }}",
-        Actor.SUPPORT,
+        Actor.STAFF,
         lambda scene: {"id": scene.customer.id},
         copies=True,
     ),
@@ -34,7 +34,7 @@ OPERATIONS = (
         f"""query Users($search: String!) {{
           users(first: 3, search: $search) {{ {FRESHNESS} edges {{ node {{ {PROFILE} }} }} }}
         }}""",
-        Actor.SUPPORT,
+        Actor.STAFF,
         lambda scene: {"search": scene.customer.email},
     ),
     Operation(
@@ -64,7 +64,7 @@ OPERATIONS = (
         f"""mutation Activate($input: SetUserActiveInput!) {{
           setUserActive(input: $input) {{ {PROFILE} }}
         }}""",
-        Actor.ADMIN,
+        Actor.STAFF,
         lambda scene: {"input": {"userId": scene.other.id, "active": False}},
         effect=Effect.ACTIVATION,
     ),

@@ -102,7 +102,7 @@ class Facts:
         return _happened(user["active"] is False)
 
     async def _user(self, scene: Scene, id_: str) -> Any:
-        user = await self._found(_USER, {"id": id_}, scene.support.access)
+        user = await self._found(_USER, {"id": id_}, scene.staff.access)
         if user is None:
             raise PlatformError(f"nobody has the id {id_}")
         return user

@@ -1,5 +1,6 @@
 """A real platform behind the port of the exploration."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, Self
@@ -33,20 +34,17 @@ _CONNECTIONS: Final = 64
 class WirePlatform:
     """See `chaos.explore.port.Platform`. Use as `async with reach(roster) as platform`."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, roster: Roster, *, admin: str, seed: int = 0
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, roster: Roster, *, seed: int = 0) -> None:
         if roster.staff is None:
             raise PlatformError("the roster names no staff: the exploration needs the demo data")
         self.roster = roster
         self.gateway = Gateway(session, roster.gateway)
         self._points = Points(session, roster, seed=seed)
         self._database: Any = None
+        self._asking = asyncio.Lock()  # a connection answers one question at a time
         self._stage = Stage(
             self.gateway,
-            support=roster.staff.email,
-            admin=admin,
-            password=roster.staff.password,
+            staff=roster.staff,
             names_known=self._names_known,
         )
         self._facts = Facts(self.gateway)
@@ -110,22 +108,23 @@ class WirePlatform:
 
     async def _names_known(self, users: tuple[str, ...]) -> bool:
         try:
-            return bool(await self._database.fetchval(_NAMES, list(users)) == len(users))
+            async with self._asking:
+                known = await self._database.fetchval(_NAMES, list(users))
         except DATABASE_ERRORS as error:
             raise PlatformError(f"the database of transactions: {error}") from error
+        return bool(known == len(users))
 
 
 @contextlib.asynccontextmanager
-async def reach(roster: Roster, *, admin: str, seed: int = 0) -> AsyncIterator[WirePlatform]:
+async def reach(roster: Roster, *, seed: int = 0) -> AsyncIterator[WirePlatform]:
     """The platform of a roster.
 
     Args:
-        admin: e-mail address of an administrator with the staff's password.
         seed: of what faults draw.
     """
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        WirePlatform(session, roster, admin=admin, seed=seed) as platform,
+        WirePlatform(session, roster, seed=seed) as platform,
     ):
         yield platform

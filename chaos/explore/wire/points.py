@@ -51,7 +51,9 @@ class Points:
         met: dict[Injected, int] = {}
         placed: list[tuple[Injected, Owner, str]] = []
         try:
-            for injected in faults:
+            # Later calls first: a fault that ends a request leaves those placed after it unasked, and they
+            # would not count the request among those to be spared.
+            for injected in sorted(faults, key=lambda it: it.call.nth, reverse=True):
                 for owner in self.processes(injected.call.service):
                     wanted = new_fault(injected, correlation, self._seed)
                     made = await self._ask("POST", owner, "/faults", wanted, Fault)

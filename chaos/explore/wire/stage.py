@@ -12,6 +12,7 @@ from chaos.explore.operations import Effect, Operation, Person, Scene
 from chaos.explore.operations.sessions import DOMAIN, PASSWORD
 from chaos.explore.port import PlatformError
 from chaos.explore.wire.gateway import Gateway
+from chaos.roster import Staff
 
 REST_SECONDS: Final = 30.0
 """For events to be told to everybody who keeps something of them, and payments to be settled."""
@@ -42,7 +43,7 @@ class Stage:
     """Sets scenes up through the gateway, as anybody could.
 
     Args:
-        support, admin: e-mail addresses of staff; `password` is theirs.
+        staff: an administrator.
         names_known: waits until transactions knows what some users are called, which no client can see.
     """
 
@@ -50,24 +51,20 @@ class Stage:
         self,
         gateway: Gateway,
         *,
-        support: str,
-        admin: str,
-        password: str,
+        staff: Staff,
         names_known: Callable[[tuple[str, ...]], Awaitable[bool]],
     ) -> None:
         self._gateway = gateway
-        self._staff = {"support": support, "admin": admin}
-        self._password = password
+        self._staff = staff
         self._names_known = names_known
         self._numbers = itertools.count(secrets.randbelow(10**5) * 10)
-        self._signed_in: dict[str, Person] = {}
+        self._signed_in: Person | None = None
         self._signing_in = asyncio.Lock()
 
     async def scene(self, operation: Operation) -> Scene:
         """Two new customers, the one with money and a payment to the other, and the staff."""
         customer, other = await self.customer(), await self.customer()
-        support, admin = await self.staff("support"), await self.staff("admin")
-        scene = Scene(customer, other, support, admin, transaction="")
+        scene = Scene(customer, other, await self.staff(), transaction="")
         if operation.actor is not operation.actor.NOBODY and operation.effect in _NEED_HISTORY:
             await self.deposit(customer, _CAPITAL)
             scene.transaction = await self.pay(scene)
@@ -76,7 +73,7 @@ class Stage:
 
     async def awake(self, scene: Scene) -> None:
         """Sign everybody in again whose access token may expire soon."""
-        people = (scene.customer, scene.other, scene.support, scene.admin)
+        people = (scene.customer, scene.other, scene.staff)
         for person in people:
             if self.is_old(person):
                 again = await self.sign_in(person.email, person.password)
@@ -120,12 +117,12 @@ class Stage:
         """Whether the access token may expire soon."""
         return time.monotonic() - person.since > SESSION_SECONDS
 
-    async def staff(self, role: str) -> Person:
-        """A member of staff, signed in once."""
+    async def staff(self) -> Person:
+        """The administrator, signed in once."""
         async with self._signing_in:
-            if role not in self._signed_in:
-                self._signed_in[role] = await self.sign_in(self._staff[role], self._password)
-            return self._signed_in[role]
+            if self._signed_in is None:
+                self._signed_in = await self.sign_in(self._staff.email, self._staff.password)
+            return self._signed_in
 
     async def deposit(self, person: Person, amount: str) -> None:
         """Money from outside, which is there afterwards."""
@@ -141,7 +138,7 @@ class Stage:
     async def activate(self, scene: Scene, *, active: bool) -> None:
         """Let the other sign in and move money, or not."""
         given = {"userId": scene.other.id, "active": active}
-        await self._do(_ACTIVE, {"input": given}, scene.admin)
+        await self._do(_ACTIVE, {"input": given}, scene.staff)
 
     async def _settled(self, document: str, given: Mapping[str, Any], person: Person) -> str:
         variables = {"input": {**given, "idempotencyKey": f"stage-{secrets.token_hex(12)}"}}
@@ -150,13 +147,14 @@ class Stage:
             done = await self._do(document, variables, person)
             return str(done["id"]) if done["status"] == "COMPLETED" else None
 
-        return await until(settled, "a payment is settled")
+        id_: str = await until(settled, "a payment is settled")
+        return id_
 
     async def _at_rest(self, scene: Scene) -> None:
         people = (scene.customer.id, scene.other.id)
 
         async def told() -> bool | None:
-            news = await self._do(_NEWS, {"id": scene.customer.id}, scene.support)
+            news = await self._do(_NEWS, {"id": scene.customer.id}, scene.staff)
             its = [edge["node"] for edge in news["edges"]]
             about = {it["transactionId"] for it in its}
             delivered = all(it["status"] == "DELIVERED" for it in its)

@@ -54,8 +54,8 @@ class Lost(Exception):
 class PaperBank:
     """`chaos.explore.port.Platform` for the operations `account` and `deposit`.
 
-    The gateway asks the ledger twice for an account, and transactions twice for a payment; transactions asks the
-    ledger once, and lets the payment wait when that does not answer.
+    The gateway asks the ledger twice for an account, and transactions twice for a payment; transactions
+    asks the ledger once, and lets the payment wait when that does not answer.
     """
 
     broken: str = ""

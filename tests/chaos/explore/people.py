@@ -14,8 +14,7 @@ def scene() -> Scene:
     return Scene(
         person("customer"),
         person("other"),
-        person("support"),
-        person("admin"),
+        person("staff"),
         "transaction-1",
         "key-00001",
         "word1",

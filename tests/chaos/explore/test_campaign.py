@@ -1,4 +1,4 @@
-"""The whole exploration on a platform of paper: what an honest one gives, and that each lie is found and told."""
+"""The whole exploration on a platform of paper: what an honest one gives, and that each lie is found."""
 
 import pytest
 

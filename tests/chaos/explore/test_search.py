@@ -1,4 +1,4 @@
-"""The search: what it tries, in which order, what it leaves out, and that nothing that matters is left out."""
+"""The search: what it tries, in which order, what it leaves out, and that nothing that matters is."""
 
 from collections.abc import Iterator
 
