@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from baluarte.chaos_commands import chaos
+from baluarte.chaos_explore import explore
 from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors, state_directory
 
@@ -172,4 +173,5 @@ def migrate() -> None:
         click.echo(migrations.describe(service, outcome))
 
 
+chaos.add_command(explore)
 main.add_command(chaos)

@@ -1,12 +1,12 @@
 """The committed matrix: how it is kept, and what a new one changes in it, cell by cell."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from chaos.report.matrix_record import FORMAT, VERSION, Cell, Matrix
+from chaos.report.matrix_record import FORMAT, VERSION, Cell, Column, Matrix
 
 FILE: Final = Path(__file__).parents[1] / "matrix" / "resilience.json"
 """The one that the platform is held to."""
@@ -71,21 +71,25 @@ def differences(before: Matrix, after: Matrix) -> list[str]:
     return found
 
 
-def part(matrix: Matrix, operations: Mapping[str, object] | set[str]) -> Matrix:
-    """The rows of some operations only, by name without the state; for a run of a few."""
-    kept = [
-        position
-        for position, row in enumerate(matrix.rows)
+def part(matrix: Matrix, operations: Collection[str], columns: Collection[Column] | None) -> Matrix:
+    """What a smaller run can be held to.
+
+    Args:
+        operations: root fields; their rows are kept.
+        columns: those that are kept; None for all.
+    """
+    rows = [
+        place
+        for place, row in enumerate(matrix.rows)
         if row.operation.partition(",")[0] in operations
     ]
     cells = tuple(
-        msgspec.structs.replace(cell, row=kept.index(cell.row))
+        msgspec.structs.replace(cell, row=rows.index(cell.row))
         for cell in matrix.cells
-        if cell.row in kept
+        if cell.row in rows and (columns is None or matrix.columns[cell.column] in columns)
     )
-    return msgspec.structs.replace(
-        matrix, rows=tuple(matrix.rows[position] for position in kept), cells=cells
-    )
+    kept = tuple(matrix.rows[place] for place in rows)
+    return msgspec.structs.replace(matrix, rows=kept, cells=cells)
 
 
 def _lasting(cell: Cell) -> Cell:

@@ -60,7 +60,7 @@ class CounterexampleError(Exception):
     """A file that should hold a counterexample does not. Says which and why."""
 
 
-def of(failure: Failure, declared: Declared) -> Counterexample:
+def of(failure: Failure, declared: Declared, *, seed: int = 0) -> Counterexample:
     """The counterexample of a failure."""
     experiment = failure.experiment
     document = only_operation(OPERATIONS[experiment.operation].document)
@@ -80,6 +80,7 @@ def of(failure: Failure, declared: Declared) -> Counterexample:
             for it in failure.smallest
         ),
         down=experiment.down,
+        seed=seed,
         declared=f"{root}.{experiment.operation}: {degrades.to if degrades else 'nothing'}",
         violations=experiment.judgement.violations,
         seen={

@@ -5,7 +5,6 @@ from typing import Final
 
 from graphql import FieldNode, GraphQLObjectType, OperationDefinitionNode
 
-from chaos.explore.calls import CallKey
 from chaos.explore.campaign import Exploration, words
 from chaos.explore.declared import Declared, Degrades, To, only_operation
 from chaos.explore.judge import SEVERITY, Judgement, Result
@@ -64,13 +63,14 @@ def tabulate(
 
 
 def _column(experiment: Experiment) -> _ColumnKey | None:
-    """Where an experiment belongs: to its first fault; the others came with that one."""
+    """Where an experiment belongs: to its last fault. Earlier ones are why that call was made at all, so
+    that the column of a retry tells what comes of a call that fails twice."""
     if experiment.down:
         return experiment.down, "", "", 1, DOWN
     if not experiment.faults or experiment.unmet:
         return None
-    call: CallKey = experiment.faults[0].call
-    return call.service, call.caller, call.route, call.nth, experiment.faults[0].kind
+    call, kind = experiment.faults[-1].call, experiment.faults[-1].kind
+    return call.service, call.caller, call.route, call.nth, kind
 
 
 def _place(key: _ColumnKey) -> tuple[str, bool, str, str, int, int]:
