@@ -177,7 +177,7 @@ class _Walk:
             here = self.declared.of_field(kind.name, name) or inherited
             true_value = true.get(str(at[-1])) if true else None
             self._value(kind, node, value, at, here, true_value, fresh=fresh)
-            comparable = true is not None and _scalar(node)
+            comparable = true is not None and _scalar(node) and value[str(at[-1])] is not None
             if fresh and comparable and f"{kind.name}.{name}" not in VOLATILE:
                 self._same(value[str(at[-1])], true_value, at)
 
