@@ -1,7 +1,7 @@
 """Downstream calls by execution index, and what one run of an operation made of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +65,17 @@ class Trace:
 
     def __contains__(self, call: object) -> bool:
         return call in self.outcomes
+
+    def surprises(self, faulted: Collection[CallKey]) -> list[CallKey]:
+        """Calls that failed though no fault was on them, nor on anything that was done on their behalf."""
+        excused = set(faulted)
+        for call in reversed(list(self)):  # those that are made on behalf of others come after them
+            parent = self.parents[call]
+            if call in excused and parent is not None:
+                excused.add(parent)
+        return [
+            call for call, outcome in self.outcomes.items() if outcome != OK and call not in excused
+        ]
 
     def views(self) -> set[View]:
         """What each service saw, request by request."""

@@ -81,12 +81,11 @@ async def explore(platform: Platform, declared: Declared, plan: Plan, say: Say) 
     """
     laboratory = Laboratory(platform, declared)
     operations = [OPERATIONS[name] for name in plan.operations]
-    # Payments one after the other: those under way at the same time share one call of the ledger, which
-    # then belongs to nobody's correlation id.
-    together = [it for it in operations if it.effect is not Effect.MONEY]
-    alone = [it for it in operations if it.effect is Effect.MONEY]
-    found = await _side_by_side(laboratory, together, plan, plan.lanes, say)
-    found |= await _side_by_side(laboratory, alone, plan, 1, say)
+    # Payments last, and among themselves: some must be alone, and would wait for everything else.
+    payments = [it for it in operations if it.effect is Effect.MONEY]
+    others = [it for it in operations if it.effect is not Effect.MONEY]
+    found = await _side_by_side(laboratory, others, plan, say)
+    found |= await _side_by_side(laboratory, payments, plan, say)
     experiments = [
         one
         for operation in operations
@@ -106,9 +105,9 @@ def copies(operation: Operation) -> tuple[Copy, ...]:
 
 
 async def _side_by_side(
-    laboratory: Laboratory, operations: Sequence[Operation], plan: Plan, lanes: int, say: Say
+    laboratory: Laboratory, operations: Sequence[Operation], plan: Plan, say: Say
 ) -> dict[tuple[str, Copy], _Found]:
-    room = asyncio.Semaphore(lanes)
+    room = asyncio.Semaphore(plan.lanes)
     found: dict[tuple[str, Copy], _Found] = {}
 
     async def one(operation: Operation, copy: Copy) -> None:

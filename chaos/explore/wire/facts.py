@@ -11,6 +11,7 @@ from chaos.explore.operations.sessions import DOMAIN, PASSWORD
 from chaos.explore.port import PlatformError
 from chaos.explore.wire.gateway import Gateway
 from chaos.explore.wire.stage import until
+from chaos.explore.wire.turnstile import Turnstile
 
 _BY_KEY: Final = "query K($key: String!) { transaction(idempotencyKey: $key) { id status } }"
 _USER: Final = """query U($id: ID!) {
@@ -31,8 +32,9 @@ _OF_STATUS: Final = {
 class Facts:
     """Looks for effects, through the gateway."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, payments: Turnstile) -> None:
         self._gateway = gateway
+        self._payments = payments
         self._looks: Mapping[Effect, Callable[[Operation, Scene, Answer], Awaitable[Fact]]] = {
             Effect.MONEY: self._money,
             Effect.REGISTRATION: self._registration,
@@ -55,7 +57,8 @@ class Facts:
         actor = scene.actor(operation.actor)
         token = actor.access if actor else None
         if claim(answer, operation.name) is Claim.UNKNOWN:
-            await self._found(operation.document, operation.variables(scene), token)
+            async with self._payments.together():
+                await self._found(operation.document, operation.variables(scene), token)
 
         async def definite() -> Fact | None:
             found = await self._found(_BY_KEY, {"key": scene.key}, token)

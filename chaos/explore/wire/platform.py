@@ -18,12 +18,16 @@ from chaos.explore.wire.gateway import Gateway
 from chaos.explore.wire.outage import Supervisor
 from chaos.explore.wire.points import Points, service_of
 from chaos.explore.wire.stage import Stage
+from chaos.explore.wire.turnstile import Turnstile
 from chaos.history.snapshot import DATABASE_ERRORS, connect
 from chaos.roster import Roster
 from chassis.faults.contract import SeenCall
 
 CALLERS: Final = frozenset({"gateway", "users", "transactions", "notifications"})
 """Services that call others, whose policies therefore have a memory."""
+
+POSTING: Final = "transactions"
+"""Whose calls are those of payments at the ledger."""
 
 _NAMES: Final = "SELECT count(*) FROM names WHERE user_id = ANY($1::uuid[])"
 
@@ -42,12 +46,14 @@ class WirePlatform:
         self._points = Points(session, roster, seed=seed)
         self._database: Any = None
         self._asking = asyncio.Lock()  # a connection answers one question at a time
+        self._payments = Turnstile()
         self._stage = Stage(
             self.gateway,
+            self._payments,
             staff=roster.staff,
             names_known=self._names_known,
         )
-        self._facts = Facts(self.gateway)
+        self._facts = Facts(self.gateway, self._payments)
         callers = [owner for owner in roster.owners if service_of(owner.name) in CALLERS]
         self._calm = Calm(session, self.gateway, self._stage, callers)
         self._supervisor = Supervisor(session, roster)
@@ -84,10 +90,15 @@ class WirePlatform:
     async def calls(self, correlation: str) -> Mapping[str, Sequence[SeenCall]]:
         return await self._points.calls(correlation)
 
-    def faults(
+    @contextlib.asynccontextmanager
+    async def faults(
         self, faults: FaultSet, correlation: str
-    ) -> contextlib.AbstractAsyncContextManager[Mapping[Injected, int]]:
-        return self._points.faults(faults, correlation)
+    ) -> AsyncIterator[Mapping[Injected, int]]:
+        # A run that learns is alone as well: its payment must not share a call with another.
+        posting = not faults or any(it.call.caller == POSTING for it in faults)
+        turn = self._payments.alone() if posting else self._payments.together()
+        async with turn, self._points.faults(faults, correlation) as met:
+            yield met
 
     @contextlib.asynccontextmanager
     async def down(self, service: str) -> AsyncIterator[None]:

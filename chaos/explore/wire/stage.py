@@ -12,6 +12,7 @@ from chaos.explore.operations import Effect, Operation, Person, Scene
 from chaos.explore.operations.sessions import DOMAIN, PASSWORD
 from chaos.explore.port import PlatformError
 from chaos.explore.wire.gateway import Gateway
+from chaos.explore.wire.turnstile import Turnstile
 from chaos.roster import Staff
 
 REST_SECONDS: Final = 30.0
@@ -50,11 +51,13 @@ class Stage:
     def __init__(
         self,
         gateway: Gateway,
+        payments: Turnstile,
         *,
         staff: Staff,
         names_known: Callable[[tuple[str, ...]], Awaitable[bool]],
     ) -> None:
         self._gateway = gateway
+        self._payments = payments
         self._staff = staff
         self._names_known = names_known
         self._numbers = itertools.count(secrets.randbelow(10**5) * 10)
@@ -144,7 +147,8 @@ class Stage:
         variables = {"input": {**given, "idempotencyKey": f"stage-{secrets.token_hex(12)}"}}
 
         async def settled() -> str | None:
-            done = await self._do(document, variables, person)
+            async with self._payments.together():
+                done = await self._do(document, variables, person)
             return str(done["id"]) if done["status"] == "COMPLETED" else None
 
         id_: str = await until(settled, "a payment is settled")
