@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors, state_directory
 
 _seconds = click.option(
@@ -20,6 +19,23 @@ _seconds = click.option(
     show_default=True,
     help="When it ends by itself; 600 at most.",
 )
+
+
+def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    """`name=value` pairs, numbers as numbers."""
+    found: dict[str, object] = {}
+    for pair in values:
+        name, separator, text = pair.partition("=")
+        if not name or not separator:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE, for example seconds=2")
+        try:
+            found[name] = int(text)
+        except ValueError:
+            try:
+                found[name] = float(text)
+            except ValueError:
+                found[name] = text
+    return found
 
 
 @click.group(name="chaos")
@@ -35,37 +51,23 @@ def chaos() -> None:
 def stop(state_dir: Path) -> None:
     """Undo every fault, now.
 
-    Where no supervisor runs any more, parts that it left paused are continued, so that they end.
+    Supervisor, fault proxies and processes are each told directly. Where no supervisor runs any more,
+    parts that it left paused are continued, so that they end.
     """
-    from baluarte.supervisor import client, occupancy
+    from baluarte import kill_switch
 
-    state = state_dir.absolute()
     with readable_errors():
-        try:
-            address = occupancy.address(state)
-        except BaluarteError:
-            if not (left := occupancy.continue_leftovers(state)):
-                raise
-            click.echo(f"the supervisor is gone; continued what it left: {', '.join(left)}")
-            return
-        faults = client.ask(address, "DELETE", "/faults")["faults"]
-    for fault in faults:
-        click.echo(f"undone: {_words(fault)}")
-    click.echo("no fault is in place")
+        kill_switch.stop(state_dir.absolute())
 
 
 @chaos.command()
 @state_directory
 def faults(state_dir: Path) -> None:
     """Show the faults that are in place."""
-    from baluarte.supervisor import client, occupancy
+    from baluarte import kill_switch
 
     with readable_errors():
-        found = client.ask(occupancy.address(state_dir.absolute()), "GET", "/faults")["faults"]
-    for fault in found:
-        click.echo(_words(fault))
-    if not found:
-        click.echo("no fault is in place")
+        kill_switch.show(state_dir.absolute())
 
 
 @chaos.command()
@@ -103,6 +105,91 @@ def slow_start(state_dir: Path, part: str, seconds: float, delay: float) -> None
     """Make the next starts of PART late."""
     wanted = {"part": part, "kind": "slow_start", "seconds": seconds, "delay": delay}
     _inject(state_dir, wanted)
+
+
+@chaos.command()
+@state_directory
+@click.argument("edge")
+@click.argument("toxic")
+@click.argument("attributes", nargs=-1, callback=_pairs)
+@_seconds
+@click.option("--upstream", is_flag=True, help="On what the caller says; else on the answers.")
+@click.option("--share", type=click.FloatRange(0, 1), default=1.0, help="Of the connections.")
+def toxic(
+    state_dir: Path,
+    edge: str,
+    toxic: str,
+    attributes: dict[str, object],
+    seconds: float,
+    *,
+    upstream: bool,
+    share: float,
+) -> None:
+    """Do TOXIC to the connection EDGE, such as: gateway-users latency latency=300 jitter=50."""
+    from baluarte import kill_switch
+
+    state = state_dir.absolute()
+    body: dict[str, object] = {
+        "type": toxic,
+        "stream": "upstream" if upstream else "downstream",
+        "toxicity": share,
+        "attributes": attributes,
+        "lease_seconds": seconds,
+    }
+    with readable_errors():
+        name = kill_switch.edge_of(state, edge)
+        made = kill_switch.inject(state, "proxies", f"/proxies/{name}/toxics", body)
+    click.echo(f"{edge}: {made['type']} ({made['name']}), for {seconds:g} s at most")
+
+
+@chaos.command()
+@state_directory
+@click.argument("edge")
+@_seconds
+def down(state_dir: Path, edge: str, seconds: float) -> None:
+    """Cut the connection EDGE: what is open is closed, and what is new is refused."""
+    from baluarte import kill_switch
+
+    state = state_dir.absolute()
+    with readable_errors():
+        name = kill_switch.edge_of(state, edge)
+        body: dict[str, object] = {"enabled": False, "lease_seconds": seconds}
+        kill_switch.inject(state, "proxies", f"/proxies/{name}", body)
+    click.echo(f"{edge}: down, for {seconds:g} s at most")
+
+
+@chaos.command()
+@state_directory
+@click.argument("process")
+@click.argument("effect")
+@click.argument("attributes", nargs=-1, callback=_pairs)
+@_seconds
+@click.option("--route", help="Only this path; * at its end stands for anything.")
+@click.option("--caller", help="Only requests of this service.")
+@click.option("--topic", help="Only messages of this topic.")
+@click.option("--percent", type=click.FloatRange(0, 100), help="Of what fits.")
+@click.option("--first", type=click.IntRange(1), help="Only so many, and then no more.")
+def inject(
+    state_dir: Path,
+    process: str,
+    effect: str,
+    attributes: dict[str, object],
+    seconds: float,
+    **target: object,
+) -> None:
+    """Do EFFECT to what PROCESS answers or publishes, such as: users latency seconds=2."""
+    from baluarte import kill_switch
+
+    body: dict[str, object] = {
+        "type": effect,
+        "attributes": attributes,
+        "target": {name: value for name, value in target.items() if value is not None},
+        "leaseSeconds": seconds,
+        "experiment": "by hand",
+    }
+    with readable_errors():
+        made = kill_switch.inject(state_dir.absolute(), process, "/chaos/faults", body)
+    click.echo(f"{process}: {made['type']} (fault {made['id']}), for {seconds:g} s at most")
 
 
 def _inject(state_dir: Path, wanted: Mapping[str, Any]) -> None:

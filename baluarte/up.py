@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -22,6 +23,8 @@ from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, invalid
 from baluarte.supervisor.rehearsal import rehearse
 from baluarte.supervisor.screen import Screen
 from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked
+from chaos.roster import FILE as ROSTER
+from chaos.roster import Roster
 from chassis.errors import CodedError
 from chassis.settings import SettingsError
 
@@ -58,17 +61,21 @@ class Up:
             address = occupancy.announce(plan.state, plan.ports["supervisor"])
             gate = plan.state / DATABASES_READY
             gate.unlink(missing_ok=True)
-            blueprint = await asyncio.to_thread(draw, plan, gate, self.modules)
+            (plan.state / ROSTER).unlink(missing_ok=True)  # of a supervisor that was killed
+            token = secrets.token_urlsafe(32) if plan.chaos else ""
+            blueprint = await asyncio.to_thread(draw, plan, gate, self.modules, token)
+            roster = _enrol(plan, blueprint, address, token) if plan.chaos else None
             self.screen.show(f"starting {', '.join(spec.name for spec in blueprint.specs)}")
             async with contextlib.AsyncExitStack() as stack:
 
                 async def bring_up() -> None:
                     serving = stack.enter_async_context(_served(supervisor, address, desk))
-                    await self._bring_up(plan, blueprint, supervisor, serving)
+                    await self._bring_up(plan, blueprint, supervisor, serving, roster)
                     self._welcome(plan, time.monotonic() - began)
 
                 await run_until_asked(supervisor, bring_up, request)
             gate.unlink(missing_ok=True)
+            (plan.state / ROSTER).unlink(missing_ok=True)
         self.screen.show("everything is stopped")
 
     def _end_leftovers(self) -> None:
@@ -88,6 +95,7 @@ class Up:
         blueprint: Blueprint,
         supervisor: Supervisor,
         serving: Awaitable[object],
+        roster: Roster | None,
     ) -> None:
         """Everything is launched at once; what needs the databases waits at the gate."""
         servers = supervisor.launch(blueprint.foundations)
@@ -99,6 +107,10 @@ class Up:
         for service, outcome in done.items():
             if outcome.changed:
                 supervisor.say(f"migrated {migrate.describe(service, outcome)}", part="databases")
+        if roster is not None and roster.databases:
+            from baluarte.supervisor import rosters
+
+            await rosters.admit_auditor(blueprint.databases["BALUARTE_DATABASE_URL"], roster)
         (plan.state / DATABASES_READY).touch(mode=0o600)
         await supervisor.ready([*services, *gateways])
         if plan.demo:
@@ -168,6 +180,15 @@ def _make_keys(folder: Path) -> None:
         generate_keys(folder, ("gateway", *SERVICES, PRINCIPAL))
     except SettingsError as error:
         raise BaluarteError(*(invalid(problem) for problem in error.problems)) from error
+
+
+def _enrol(plan: Plan, blueprint: Blueprint, address: occupancy.Address, token: str) -> Roster:
+    """Write the roster before anything starts that a fault could be done to."""
+    from baluarte.supervisor import rosters  # under --chaos only
+
+    roster = rosters.roster_of(plan, blueprint, address, token)
+    rosters.write(plan.state, roster)
+    return roster
 
 
 def _desk(supervisor: Supervisor) -> Desk:

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from chassis import codes, logs, wire
-from chassis.context import Call, accepted_traceparent
+from chassis.context import Call
 from chassis.contract import Operation, UserAccess
 from chassis.errors import CodedError, to_problem
 from chassis.faults import routes as fault_routes
@@ -195,7 +195,7 @@ class _Endpoint:
             service=caller,
             user=user if operation.user is not UserAccess.NONE else None,
             user_token=token,
-            traceparent=accepted_traceparent(headers.get("traceparent")),
+            traceparent=scope["traceparent"],
         )
         return wire.encode(await self._run(call, request))
 

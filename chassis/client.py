@@ -17,6 +17,7 @@ from chassis.contract import Operation
 from chassis.credentials import Credentials
 from chassis.errors import CodedError, Problem, Unreached, from_problem
 from chassis.replicas import Replicas
+from chassis.tracing import Kind, span
 from chassis.verdicts import judge, refused
 from resilience import (
     DeadlineExceeded,
@@ -152,7 +153,21 @@ class ServiceClient:
         doubt: "_Doubt",
     ) -> Any:
         """The answer, decoded."""
-        headers = self._headers(call, operation)
+        with span(str(operation), Kind.CLIENT, parent=call.traceparent) as attempt:
+            attempt.tell("peer.service", self.service)
+            attempt.tell("baluarte.attempt", doubt.attempts)
+            return await self._exchange(
+                url, self._headers(call, operation, attempt.traceparent), operation, body, doubt
+            )
+
+    async def _exchange(
+        self,
+        url: str,
+        headers: dict[str, str],
+        operation: Operation[Any, Any],
+        body: bytes | None,
+        doubt: "_Doubt",
+    ) -> Any:
         doubt.sent()
         try:
             async with self._session.request(
@@ -180,7 +195,9 @@ class ServiceClient:
             doubt.settled()
         raise error
 
-    def _headers(self, call: Call, operation: Operation[Any, Any]) -> dict[str, str]:
+    def _headers(
+        self, call: Call, operation: Operation[Any, Any], traceparent: str | None
+    ) -> dict[str, str]:
         left = max(0, int(_time_left(call) * 1000))
         headers = {"deadline-ms": str(left), "x-correlation-id": call.correlation_id}
         if operation.method == "POST":
@@ -189,8 +206,8 @@ class ServiceClient:
             headers["authorization"] = f"Bearer {self._credentials.token_for(self.service)}"
         if call.user_token is not None:
             headers["user-authorization"] = f"Bearer {call.user_token}"
-        if call.traceparent is not None:
-            headers["traceparent"] = call.traceparent
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         return headers
 
     async def _read(
@@ -240,17 +257,19 @@ class _Doubt:
     done" is true of the second attempt and a lie about the call.
     """
 
-    __slots__ = ("_earlier", "_now", "_operation")
+    __slots__ = ("_earlier", "_now", "_operation", "attempts")
 
     def __init__(self, operation: Operation[Any, Any]) -> None:
         self._operation = operation
         self._earlier = False
         self._now = False
+        self.attempts = 0
 
     def attempt(self) -> None:
         """Another attempt begins."""
         self._earlier = self._earlier or self._now
         self._now = False
+        self.attempts += 1
 
     def sent(self) -> None:
         """From here on the request may have its effect."""

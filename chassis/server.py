@@ -13,7 +13,7 @@ from typing import Literal
 import uvicorn
 from starlette.applications import Starlette
 
-from chassis import logs
+from chassis import logs, tracing
 from chassis.app import FAULT_POINT
 from chassis.settings import Settings, SettingsError
 
@@ -28,6 +28,9 @@ CONCURRENCY = 2_000
 
 BAD_SETTINGS = 2
 """Exit code when the settings are wrong: restarting will not help."""
+
+EDGE = "gateway"
+"""The process whose callers are not ours."""
 
 Compose = Callable[[Mapping[str, str]], Awaitable[tuple[Starlette, Settings]]]
 
@@ -72,8 +75,25 @@ async def _serve(compose: Compose, environ: Mapping[str, str]) -> None:
         pid=os.getpid(),
         environment=settings.environment.value,
     )
-    await uvicorn.Server(server_config(app, settings.host, settings.port)).serve()
+    tracer = _traced(settings)
+    try:
+        await uvicorn.Server(server_config(app, settings.host, settings.port)).serve()
+    finally:
+        if tracer is not None:
+            await tracer.close()
     log.info("stopped", pid=os.getpid())
+
+
+def _traced(settings: Settings) -> tracing.Tracing | None:
+    if settings.otlp_url is None:
+        return None
+    return tracing.configure(
+        settings.service,
+        tracing.otlp(settings.otlp_url),
+        sample=settings.trace_sample,
+        # Anybody calls the gateway, and could have every request recorded.
+        trust_callers=settings.service != EDGE,
+    )
 
 
 def _http(app: Starlette) -> type[asyncio.Protocol] | Literal["httptools"]:

@@ -24,6 +24,9 @@ DEFAULT_PORTS: Mapping[str, int] = {
 }
 
 
+TRACE_SAMPLE = 0.1
+"""Enough to see the usual, at a tenth of its cost."""
+
 MIN_TOKEN = 16
 """Shortest token that opens the fault point, characters."""
 
@@ -67,6 +70,8 @@ class Settings:
     Attributes:
         policies_dir: where `<service>.toml` may take the place of the process' own policy file.
         breaker_hints: whether replicas tell each other which breakers are open.
+        otlp_url: where spans are sent, OTLP over HTTP; None for no tracing.
+        trace_sample: share of the traces that begin in this process.
         chaos_token: opens the fault point; without it there is none.
     """
 
@@ -84,6 +89,8 @@ class Settings:
     log_level: str
     policies_dir: Path | None = None
     breaker_hints: bool = False
+    otlp_url: str | None = None
+    trace_sample: float = TRACE_SAMPLE
     chaos_token: Secret | None = None
 
     @property
@@ -162,6 +169,8 @@ def read_settings(
         keys_dir=keys.get("BALUARTE_KEYS_DIR", parse=Path, default=state_dir / "keys"),
         policies_dir=keys.get("BALUARTE_POLICIES_DIR", parse=folder, default=None),
         breaker_hints=keys.get("BALUARTE_BREAKER_HINTS", parse=switch, default=False),
+        otlp_url=keys.get("BALUARTE_OTLP_URL", parse=collector_url, default=None),
+        trace_sample=keys.get("BALUARTE_TRACE_SAMPLE", parse=share, default=TRACE_SAMPLE),
         database_url=keys.require(
             f"{prefix}_DATABASE_URL",
             parse=database_url,
@@ -231,6 +240,22 @@ def switch(text: str) -> bool:
     if text.lower() in {"off", "false", "0", "no"}:
         return False
     raise ValueError(f"is {text!r}; use on or off")
+
+
+def collector_url(text: str) -> str:
+    """The base URL of an OTLP collector."""
+    return _url(text, ("http", "https"), "http://host:4318").rstrip("/")
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ValueError(f"is {text!r}; use a number between 0 and 1")
+    return value
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:

@@ -13,9 +13,12 @@ from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import EmbeddedPostgres, end_orphans
 from baluarte.embedded.valkey import EmbeddedValkey
 from baluarte.migrate import HOUSES, database_name, with_database
+from baluarte.supervisor.edges import Direct, Lines, Proxied, command
 from baluarte.supervisor.lifecycle import RestartPolicy
 from baluarte.supervisor.part import PartSpec
-from baluarte.supervisor.plan import SERVICES, Plan
+from baluarte.supervisor.plan import PEERS, SERVICES, Plan
+from chaos.roster import Edge
+from chassis.settings import Environment
 
 _PROBE_SECONDS = 2.5  # readiness asks dependencies, each with a bound of 2 s
 MODULES: Mapping[str, str] = {
@@ -40,14 +43,22 @@ class Blueprint:
     gateways: tuple[PartSpec, ...]
     databases: Mapping[str, str]
     """Settings for `migrate_all`."""
+    edges: tuple[Edge, ...] = ()
+    """Connections that lead through a proxy; none without `--chaos`."""
 
     @property
     def specs(self) -> tuple[PartSpec, ...]:
         return (*self.foundations, *self.services, *self.gateways)
 
 
-def draw(plan: Plan, gate: Path, modules: Mapping[str, str] = MODULES) -> Blueprint:
-    """All parts of `plan`. Services and gateway load at once and wait for the file `gate`."""
+def draw(
+    plan: Plan, gate: Path, modules: Mapping[str, str] = MODULES, chaos_token: str = ""
+) -> Blueprint:
+    """All parts of `plan`. Services and gateway load at once and wait for the file `gate`.
+
+    Args:
+        chaos_token: opens the processes' fault points, under `--chaos`.
+    """
     places = Places(plan.state)
     foundations = []
     postgres = EmbeddedPostgres(places, plan.ports["postgres"])
@@ -57,16 +68,21 @@ def draw(plan: Plan, gate: Path, modules: Mapping[str, str] = MODULES) -> Bluepr
     if plan.embeds_valkey:
         foundations.append(_valkey_spec(valkey))
     databases = _databases(plan, postgres)
-    shared = _shared_settings(plan, valkey.url if plan.embeds_valkey else plan.redis_url)
-    services = []
-    for service in SERVICES:
-        told = {**shared, **_own_databases(plan, service, databases)}
-        for part in plan.members(service):
-            port = plan.ports[part]
-            services.append(_process_spec(part, port, modules[service], gate, told))
-    port = plan.ports["gateway"]
-    gateway = _process_spec("gateway", port, modules["gateway"], gate, shared)
-    return Blueprint(tuple(foundations), tuple(services), (gateway,), databases)
+    lines = Proxied(frozenset(plan.ports.values())) if plan.chaos else Direct()
+    redis_url = valkey.url if plan.embeds_valkey else plan.redis_url
+    shared = _shared_settings(plan, chaos_token)
+
+    def process(part: str, service: str) -> PartSpec:
+        told = {**shared, **_addresses(plan, part, service, databases, redis_url, lines)}
+        return _process_spec(part, plan.ports[part], modules[service], gate, told)
+
+    services = [process(part, service) for service in SERVICES for part in plan.members(service)]
+    gateway = process("gateway", "gateway")
+    edges: tuple[Edge, ...] = ()
+    if isinstance(lines, Proxied):
+        foundations.append(_proxies_spec(plan, lines.config()))
+        edges = tuple(lines.edges.values())
+    return Blueprint(tuple(foundations), tuple(services), (gateway,), databases, edges)
 
 
 def _postgres_spec(server: EmbeddedPostgres) -> PartSpec:
@@ -110,28 +126,59 @@ def _database_of(name: str, told: Mapping[str, str]) -> str:
     return own or with_database(told["BALUARTE_DATABASE_URL"], database_name(name))
 
 
-def _own_databases(plan: Plan, service: str, told: Mapping[str, str]) -> dict[str, str]:
-    """A service's own database and the bus': no process knows another's."""
-    names = [name for name in (service, "bus") if name in plan.wanted]
-    return {f"BALUARTE_{name.upper()}_DATABASE_URL": _database_of(name, told) for name in names}
+def _addresses(
+    plan: Plan,
+    part: str,
+    service: str,
+    databases: Mapping[str, str],
+    redis_url: str | None,
+    lines: Lines,
+) -> dict[str, str]:
+    """Where a part finds what it calls, each by a line of its own. No process knows another's database."""
+    told = {}
+    for peer in PEERS[service]:
+        urls = [
+            lines.through(part, member, url)
+            for member, url in zip(plan.members(peer), plan.urls(peer), strict=True)
+        ]
+        told[f"BALUARTE_{peer.upper()}_URLS"] = ",".join(urls)
+    if service in SERVICES:
+        for name, target in ((service, "postgres"), ("bus", "bus")):
+            if name in plan.wanted:
+                url = _database_of(name, databases)
+                told[f"BALUARTE_{name.upper()}_DATABASE_URL"] = lines.through(part, target, url)
+        if plan.amqp_url:
+            told["BALUARTE_AMQP_URL"] = lines.through(part, "bus", plan.amqp_url)
+    if redis_url:
+        told["BALUARTE_REDIS_URL"] = lines.through(part, "valkey", redis_url)
+    return told
 
 
-def _shared_settings(plan: Plan, redis_url: str | None) -> dict[str, str]:
+def _shared_settings(plan: Plan, chaos_token: str) -> dict[str, str]:
     told = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     told.update(plan.passed_on)
     told["BALUARTE_ENVIRONMENT"] = plan.environment.value
     told["BALUARTE_HOST"] = ports.LOOPBACK
     told["BALUARTE_STATE_DIR"] = str(plan.state)
     told["BALUARTE_KEYS_DIR"] = str(plan.state / "keys")
-    for service in SERVICES:
-        told[f"BALUARTE_{service.upper()}_URLS"] = ",".join(plan.urls(service))
-    if redis_url:
-        told["BALUARTE_REDIS_URL"] = redis_url
-    if plan.amqp_url:
-        told["BALUARTE_AMQP_URL"] = plan.amqp_url
+    if plan.chaos:
+        told["BALUARTE_CHAOS_TOKEN"] = chaos_token
+        if plan.environment is Environment.PRODUCTION:
+            told["BALUARTE_CHAOS_IN_PRODUCTION"] = "true"  # the operator has said so
     told["PYTHONPATH"] = str(HOUSES)
     told["PYTHONUNBUFFERED"] = "1"
     return told
+
+
+def _proxies_spec(plan: Plan, config: str) -> PartSpec:
+    port = plan.ports["proxies"]
+    return PartSpec(
+        "proxies",
+        lambda: command(plan.state, port, config),
+        readiness(port, "/version"),
+        f"http://{ports.LOOPBACK}:{port}",
+        _SERVICE_POLICY,
+    )
 
 
 def _process_spec(
@@ -152,12 +199,12 @@ def _process_spec(
     return PartSpec(part, lambda: command, readiness(port), url, _SERVICE_POLICY)
 
 
-def readiness(port: int) -> Callable[[], Awaitable[bool]]:
-    """A probe that asks for /health/ready, and takes anything but 200 in time for a no.
+def readiness(port: int, path: str = "/health/ready") -> Callable[[], Awaitable[bool]]:
+    """A probe that asks for `path`, and takes anything but 200 in time for a no.
 
     Spoken by hand, since loading an HTTP client would take longer than everything it is asked.
     """
-    request = f"GET /health/ready HTTP/1.1\r\nHost: {ports.LOOPBACK}:{port}\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: {ports.LOOPBACK}:{port}\r\n"
     request += "Connection: close\r\n\r\n"
 
     async def probe() -> bool:

@@ -14,7 +14,19 @@ from baluarte.errors import BaluarteError, Problem
 from baluarte.migrate import LOCATIONS, database_urls
 from chassis import settings
 
+PROXIES_PORT = 8474
+"""Of the fault proxies' API, as Toxiproxy's clients expect it."""
+
 SERVICES = ("users", "ledger", "transactions", "notifications")
+PEERS: Mapping[str, tuple[str, ...]] = {
+    "gateway": SERVICES,
+    "users": ("ledger",),
+    "ledger": ("users",),
+    "transactions": ("ledger", "users"),
+    "notifications": ("users",),
+}
+"""Whom each process calls, as its settings ask (a test compares)."""
+
 PRINCIPAL = "baluarte"
 """The name under which we call services ourselves, for set-up."""
 
@@ -23,7 +35,9 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "supervisor": 8010,
     "postgres": POSTGRES_PORT,
     "valkey": VALKEY_PORT,
+    "proxies": PROXIES_PORT,
 }
+"""Of every part that may run."""
 _MAX_REPLICAS = 8  # of one service on one machine: connections to PostgreSQL are counted for it
 
 
@@ -219,6 +233,8 @@ def _used_ports(plan: Plan) -> dict[str, int]:
         unused.add("postgres")
     if not plan.embeds_valkey:
         unused.add("valkey")
+    if not plan.chaos:
+        unused.add("proxies")
     return {part: port for part, port in plan.ports.items() if part not in unused}
 
 

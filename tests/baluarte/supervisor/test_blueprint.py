@@ -33,7 +33,7 @@ async def test_replicas_share_everything_but_the_port(tmp_path: Path) -> None:
     first, second = environment(specs["ledger"]), environment(specs["ledger-2"])
     assert first.pop("BALUARTE_PORT") != second.pop("BALUARTE_PORT")
     assert first == second
-    assert first["BALUARTE_LEDGER_URLS"].count("http://127.0.0.1:") == 2
+    assert environment(specs["users"])["BALUARTE_LEDGER_URLS"].count("http://127.0.0.1:") == 2
 
 
 async def test_servers_outside_are_handed_on(tmp_path: Path) -> None:
