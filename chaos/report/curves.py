@@ -7,6 +7,7 @@ they line up with what was wrong then; goodput is drawn when the answers came.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +51,7 @@ def curves_of(samples: Iterable[Sample], *, step: float = 1.0) -> tuple[Curve, .
             kept[math.floor(sample.ended / step)] += 1
     if not wanted:
         return ()
-    steps = range(min(wanted), max(*wanted, *kept, min(wanted)) + 1)
+    steps = range(min(wanted), max(wanted) + 1)
 
     def curve(name: str, unit: str, label: str, value: Callable[[int], float | None]) -> Curve:
         points = tuple(((at + 0.5) * step, value(at)) for at in steps)
@@ -131,3 +132,36 @@ def shortened(curve: Curve, most: int = MAX_POINTS) -> Curve:
         else:
             kept.append(stretch[0])
     return Curve(name=curve.name, unit=curve.unit, label=curve.label, points=tuple(kept))
+
+
+def together(curves: Sequence[Curve], most: int = MAX_POINTS) -> list[Curve]:
+    """Rates on the same times, so that they can be stacked; at most `most` points each.
+
+    Neighbours are averaged where there are more: a rate over a longer stretch is the mean, and the area under
+    it, which is the number of answers, stays.
+    """
+    times = sorted({at for curve in curves for at, _ in curve.points})
+    values = [dict(curve.points) for curve in curves]
+    groups = min(len(times), most)
+    bounds = [number * len(times) // groups for number in range(groups + 1)] if groups else [0]
+    found = []
+    for curve, its in zip(curves, values, strict=True):
+        points = tuple(
+            (
+                sum(times[start:end]) / (end - start),
+                sum(its.get(at) or 0.0 for at in times[start:end]) / (end - start),
+            )
+            for start, end in pairwise(bounds)
+        )
+        found.append(Curve(name=curve.name, unit=curve.unit, label=curve.label, points=points))
+    return found
+
+
+def drawable(curve: Curve) -> Curve:
+    """The curve with a gap for each value that no axis has a place for: infinity, not a number."""
+    points = tuple(
+        (at, value if value is not None and math.isfinite(value) else None)
+        for at, value in curve.points
+        if math.isfinite(at)
+    )
+    return Curve(name=curve.name, unit=curve.unit, label=curve.label, points=points)
