@@ -20,9 +20,11 @@ from chaos.explore.tabulate import detail, tabulate
 from chaos.explore.wire import WirePlatform, reach
 from chaos.record import EXIT_CODES, Verdict
 from chaos.report.matrix_record import Matrix
+from chaos.report.resilience_matrix import write_matrix
 from chaos.roster import Roster
 
 MATRIX: Final = "matrix.json"
+PAGE: Final = "matrix.html"
 COUNTEREXAMPLES: Final = "counterexamples"
 
 Say = Callable[[str], None]
@@ -151,9 +153,10 @@ def _write_down(
     session.out.mkdir(parents=True, exist_ok=True)
     content = msgspec.json.format(msgspec.json.encode(matrix), indent=2)
     (session.out / MATRIX).write_bytes(content + b"\n")
+    write_matrix(matrix, session.out / PAGE)
     say(
         f"{matrix.runs} runs in {seconds:.0f} s, {matrix.pruned} pruned; {len(matrix.cells)} cells, "
-        f"{len(matrix.violated)} not as declared; {session.out / MATRIX}"
+        f"{len(matrix.violated)} not as declared; {session.out / PAGE}"
     )
     return matrix
 
