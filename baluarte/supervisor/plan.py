@@ -14,9 +14,6 @@ from baluarte.errors import BaluarteError, Problem, invalid
 from baluarte.migrate import LOCATIONS, database_urls
 from chassis import settings
 
-PROXIES_PORT = 8474
-"""Of the fault proxies' API, as Toxiproxy's clients expect it."""
-
 SERVICES = ("users", "ledger", "transactions", "notifications")
 PEERS: Mapping[str, tuple[str, ...]] = {
     "gateway": SERVICES,
@@ -25,7 +22,7 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     "transactions": ("ledger", "users"),
     "notifications": ("users",),
 }
-"""Whom each process calls, as its settings ask (a test compares)."""
+"""Whom each process calls. It is told no other's address; a test compares this with what each reads."""
 
 PRINCIPAL = "baluarte"
 """The name under which we call services ourselves, for set-up."""
@@ -35,9 +32,8 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "supervisor": 8010,
     "postgres": POSTGRES_PORT,
     "valkey": VALKEY_PORT,
-    "proxies": PROXIES_PORT,
+    "proxies": 8474,  # where Toxiproxy's clients look for it
 }
-"""Of every part that may run."""
 _MAX_REPLICAS = 8  # of one service on one machine: connections to PostgreSQL are counted for it
 
 
@@ -79,6 +75,11 @@ class Plan:
         return not self.server_url and any(name not in self.databases for name in self.wanted)
 
     @property
+    def policies(self) -> Path:
+        """Where policy files go under `--chaos`, unless the operator has named a folder."""
+        return self.state / "policies"
+
+    @property
     def embeds_valkey(self) -> bool:
         return self.redis_url is None
 
@@ -91,8 +92,11 @@ class Plan:
         """The parts of a service: itself and its replicas."""
         return [part for part in self.ports if part == service or _service_of(part) == service]
 
+    def url(self, part: str) -> str:
+        return f"http://{ports.LOOPBACK}:{self.ports[part]}"
+
     def urls(self, service: str) -> list[str]:
-        return [f"http://{ports.LOOPBACK}:{self.ports[part]}" for part in self.members(service)]
+        return [self.url(part) for part in self.members(service)]
 
 
 def _service_of(part: str) -> str:
@@ -256,6 +260,8 @@ _OURS_ALONE = ("_DATABASE_URL", "_DATABASE_URL_FILE", "_URLS", "_PORT")
 _DECIDED_HERE = {
     "BALUARTE_AMQP_URL",
     "BALUARTE_AMQP_URL_FILE",
+    "BALUARTE_CHAOS_IN_PRODUCTION",
+    "BALUARTE_CHAOS_TOKEN",
     "BALUARTE_HOST",
     "BALUARTE_KEYS_DIR",
     "BALUARTE_REDIS_URL",
