@@ -88,12 +88,15 @@ def create_app(
         for operation, handler in handlers.items()
     ]
     known = [*endpoints, *routes, *pages(service, tuple(handlers), registry, metrics, staff)]
-    return Starlette(
+    app = Starlette(
         routes=known,
         middleware=[Middleware(Observed, service=service, metrics=metrics, routes=known)],
         exception_handlers={HTTPException: _routing_problem(service)},
         lifespan=lifespan,
     )
+    # For whoever asks a composed app what it is made of, as the page of metrics does.
+    app.state.metrics, app.state.registry = metrics, registry
+    return app
 
 
 def _routing_problem(service: str) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -17,6 +17,7 @@ TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z"
 STAFF_ROLES = frozenset({"support", "admin"})
 
 _correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +98,16 @@ def current_correlation_id() -> str | None:
 def set_correlation_id(value: str | None) -> None:
     """Bind the id to the running task and those that it starts."""
     _correlation_id.set(value)
+
+
+def set_traceparent(value: str | None) -> None:
+    """Bind a trace context to the running task and those that it starts."""
+    _traceparent.set(value)
+
+
+def sampled_trace_id() -> str | None:
+    """The trace that the running task works in, 32 hexadecimal digits, if it is kept anywhere."""
+    traceparent = _traceparent.get()
+    if traceparent is None or not int(traceparent[-2:], 16) & 1:
+        return None
+    return traceparent[3:35]

@@ -1,5 +1,6 @@
 """Renews the files that are generated from the code: `make generate`. Tests compare them."""
 
+import asyncio
 import inspect
 import re
 import tomllib
@@ -9,6 +10,7 @@ from typing import Any
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
 from resilience.policy_file import POLICIES
+from scripts import metrics_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,6 +112,7 @@ def _numbers(table: dict[str, Any]) -> str:
 def main() -> None:
     (ROOT / "docs" / "policies.md").write_text(policy_page())
     (ROOT / "docs" / "errors.md").write_text(error_page())
+    (ROOT / "docs" / "metrics.md").write_text(asyncio.run(metrics_page.page()))
     (ROOT / "graphql_api" / "schema.graphql").write_text(sdl(build_schema()))
 
 
