@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import monitoring.files
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
 from resilience.policy_file import POLICIES
@@ -113,6 +114,7 @@ def main() -> None:
     (ROOT / "docs" / "policies.md").write_text(policy_page())
     (ROOT / "docs" / "errors.md").write_text(error_page())
     (ROOT / "docs" / "metrics.md").write_text(asyncio.run(metrics_page.page()))
+    monitoring.files.write()
     (ROOT / "graphql_api" / "schema.graphql").write_text(sdl(build_schema()))
 
 
