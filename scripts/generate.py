@@ -1,16 +1,19 @@
 """Renews the files that are generated from the code: `make generate`. Tests compare them."""
 
+import asyncio
 import inspect
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import monitoring.files
 from baluarte.chaos.mechanisms import POLICY_FILES
 from chaos.scenarios import schema as scenario_schema
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
 from resilience.policy_file import POLICIES
+from scripts import metrics_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -105,6 +108,8 @@ def main() -> None:
     (ROOT / "chaos" / "scenarios" / "scenario.schema.json").write_text(scenario_schema.text())
     (ROOT / "docs" / "policies.md").write_text(policy_page())
     (ROOT / "docs" / "errors.md").write_text(error_page())
+    (ROOT / "docs" / "metrics.md").write_text(asyncio.run(metrics_page.page()))
+    monitoring.files.write()
     (ROOT / "graphql_api" / "schema.graphql").write_text(sdl(build_schema()))
 
 
