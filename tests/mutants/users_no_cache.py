@@ -1,4 +1,4 @@
-"""A users service without its cache of profiles: every name that somebody sees is a question to PostgreSQL."""
+"""A users service without its cache of profiles: every name that is shown is a question to PostgreSQL."""
 
 from collections.abc import Mapping
 
