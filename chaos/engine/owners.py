@@ -67,12 +67,15 @@ class ProxiesOwner:
         del roster  # proxies ask for no token
         self._wire = wire
         self._url = owner.url
+        self._before: dict[str, int] = {}
+        """Connections that had met such a toxic before, by action: the proxies' counters go on."""
 
     async def begin(self, action: Action, experiment: str) -> None:
         if action.type == DOWN:
             body = {"enabled": False, "lease_seconds": action.lease}
             answer = await self._wire.ask("PATCH", self._proxy(action), body=body)
         else:
+            self._before[action.id] = await self._connections(action) or 0
             toxic = {
                 "name": _named(action, experiment),
                 "type": action.type,
@@ -108,12 +111,14 @@ class ProxiesOwner:
         return there
 
     async def met(self, action: Action, experiment: str) -> int | None:
-        """Connections that met it: counted by proxy and type, so from before the toxic was there."""
+        """Connections that met it; what met a proxy that is down is not counted here."""
         del experiment
-        if action.type == DOWN:
-            return None
+        found = None if action.type == DOWN else await self._connections(action)
+        return None if found is None else found - self._before.get(action.id, 0)
+
+    async def _connections(self, action: Action) -> int | None:
         page = await self._wire.page(f"{self._url}/metrics")
-        return _connections(page or "", action)
+        return None if page is None else _connections(page, action)
 
     async def _toxic(self, action: Action, experiment: str) -> Any:
         path = f"{self._proxy(action)}/toxics/{_named(action, experiment)}"
@@ -185,8 +190,7 @@ def _named(action: Action, experiment: str) -> str:
     return f"{experiment}.{action.id}"
 
 
-def _connections(page: str, action: Action) -> int | None:
+def _connections(page: str, action: Action) -> int:
     name = "baluarte_proxy_toxic_connections_total"
     wanted = {("proxy", action.target), ("type", action.type)}
-    found = [value for _, labels, value in parse(page, {name}) if wanted <= labels]
-    return int(sum(found)) if found else None
+    return int(sum(value for _, labels, value in parse(page, {name}) if wanted <= labels))

@@ -72,6 +72,24 @@ def test_a_platform_that_is_not_well_gets_no_fault() -> None:
     assert "0 %" in result.reason
     assert result.faults == ()
     assert stage.owner.history == []
+    assert [phase.name for phase in result.phases] == ["warm-up", "baseline", "baseline", "audit"]
+
+
+def test_a_cold_platform_gets_another_baseline() -> None:
+    """What failed in the first seconds only is forgotten."""
+
+    def cold(stage: Stage) -> None:
+        usual, stage.usual = stage.usual, FAILED
+
+        def warm() -> None:
+            stage.usual = usual
+
+        stage.after(4.0, warm)
+
+    result, _ = staged(Stage, cold)
+
+    assert result.verdict is Verdict.PASSED
+    assert [phase.name for phase in result.phases].count("baseline") == 2
 
 
 def test_an_expectation_that_does_not_hold() -> None:
