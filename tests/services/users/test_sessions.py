@@ -243,7 +243,7 @@ async def test_lost_answer_can_be_asked_for_again(sessions: Sessions) -> None:
 async def test_a_late_request_overtaken_by_its_retry_does_not_end_the_session(
     sessions: Sessions,
 ) -> None:
-    """The answer that the owner got stays good when the first, late request is answered to nobody after it."""
+    """The answer that the owner got stays good when a first, late request is answered after it."""
     first = await register(sessions)
     held = await refresh(sessions, first)
     await refresh(sessions, first)  # it was sent first, and arrives now
