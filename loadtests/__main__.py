@@ -15,14 +15,12 @@ from typing import Any, Final
 import click
 import msgspec
 
-# Before Locust is imported: it would replace the standard library's sockets and threads. Nothing here needs
-# that, and asyncio in the auditor's thread needs the real ones.
-os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
-
 from chaos.history.events import HistoryError
+from chaos.history.snapshot import AuditError
 from chaos.roster import Roster
 from loadtests.enrol import EnrolError
 from loadtests.journeys import JOURNEYS
+from loadtests.limits import ENROL_SECONDS
 from loadtests.load import LoadConfig
 from loadtests.mix import weights
 from loadtests.reader import baseline, urls_of
@@ -51,6 +49,9 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--shape", type=click.Choice(sorted(SHAPES)), default="constant", show_default=True)
 @click.option("--cohorts", default="a=50,b=50", show_default=True)
+@click.option(
+    "--enrol-seconds", default=ENROL_SECONDS, show_default=True, help="Patience with each user."
+)
 @click.option("--start", type=float, help="Monotonic instant that samples count from; else now.")
 @click.option("--stop-file", type=click.Path(path_type=Path), help="Ends the run when it is there.")
 def run_command(
@@ -77,7 +78,10 @@ def run_command(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    from loadtests.run import Files, UsersFailedError, quiet, run  # it brings Locust, which is slow
+    # Locust would replace the standard library's sockets and threads as it is imported. Nothing here needs
+    # that, and asyncio in the auditor's thread needs the real ones.
+    os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+    from loadtests.run import Files, UsersFailedError, quiet, run
 
     quiet()
     urls = urls_of(read.databases) if read else None
@@ -85,6 +89,8 @@ def run_command(
         run(config, Files(out, stop_file), _say, start=start, urls=urls, baseline=baseline(urls))
     except EnrolError as error:
         _leave(f"the platform did not let the users in: {error}", NOT_ENROLLED)
+    except AuditError as error:
+        _leave(f"the databases of the roster do not answer: {error}", NOT_ENROLLED)
     except FileExistsError as error:
         _leave(f"{error.filename} is of another run; name a new folder", USAGE)
     except HistoryError as error:

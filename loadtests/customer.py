@@ -48,6 +48,8 @@ class Lobby:
     def admit(self, agent: Any) -> Person:
         """Let one more in. Raises EnrolError."""
         number, self._came = self._came, self._came + 1
+        if number >= MAX_USERS:
+            raise EnrolError("let more users in", f"{MAX_USERS} is the most of one process")
         load = self.load
         person = Person(
             number,

@@ -9,7 +9,6 @@ from chaos.history.client import Party
 from chaos.history.events import Status
 from loadtests.answers import Told
 from loadtests.documents import ACCOUNT, LOGIN, REGISTER
-from loadtests.limits import ENROL_SECONDS
 from loadtests.load import Load
 from loadtests.money import insist
 from loadtests.people import Person, Session
@@ -37,7 +36,7 @@ def stranger() -> Session:
 
 def enrol(load: Load, person: Person) -> None:
     """Register, and bring the first money in. Raises EnrolError."""
-    deadline = load.clock() + ENROL_SECONDS
+    deadline = load.clock() + load.config.enrol_seconds
     visit = Visit(load, person, "enrol", sampled=False)
     while True:
         session = stranger()  # a new address each time: one whose answer was lost is taken
@@ -69,7 +68,7 @@ def fund(visit: Visit, deadline: float) -> None:
 
 def enter(load: Load, person: Person) -> None:
     """Sign somebody in whom the platform knows. Raises EnrolError."""
-    deadline = load.clock() + ENROL_SECONDS
+    deadline = load.clock() + load.config.enrol_seconds
     visit = Visit(load, person, "enrol", sampled=False)
     given = {"email": person.session.email, "password": person.session.password}
     while (told := visit.credential(LOGIN, given)).node is None:

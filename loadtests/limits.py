@@ -35,7 +35,7 @@ ENROLLERS: Final = 3
 with whoever else signs in."""
 
 ENROL_SECONDS: Final = 120.0
-"""Longest that enrolling may take; it outlasts the window of a rate limit."""
+"""Longest that letting one user in may take, unless told; it outlasts the window of a rate limit."""
 
 SEND_ATTEMPTS: Final = 8
 """Times that one idempotency key, or one refresh token, is sent in a journey. With full jitter up to 2 s

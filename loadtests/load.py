@@ -1,6 +1,7 @@
 """A load while it runs: what is wanted, who takes part, and what is known so far."""
 
 import random
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,10 +14,11 @@ from chaos.history.book import Book, FullJitter
 from chaos.history.commands import Commands
 from chaos.history.events import Request
 from chaos.record import Outcome, Sample
-from loadtests.limits import BACKOFF_SECONDS, MAX_USERS
+from loadtests.limits import BACKOFF_SECONDS, ENROL_SECONDS, MAX_USERS
 from loadtests.mix import cohorts
-from loadtests.pacing import Arrival, Backlog, backlog_bound
+from loadtests.pacing import Arrival, Backlog, Signal, backlog_bound
 from loadtests.people import Person
+from loadtests.records import Records
 from loadtests.samples import Samples
 from loadtests.shapes import SHAPES
 
@@ -44,6 +46,7 @@ class LoadConfig:
         seed: of arrivals, choices and jitter.
         shares: of the cohorts.
         staff: e-mail address and password of somebody who may reverse.
+        enrol_seconds: how long the platform has to let each user in.
     """
 
     gateway: str
@@ -55,11 +58,12 @@ class LoadConfig:
     seed: int = 0
     shares: Mapping[str, float] = field(default_factory=lambda: {"a": 50.0, "b": 50.0})
     staff: tuple[str, str] | None = field(default=None, repr=False)
+    enrol_seconds: float = ENROL_SECONDS
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < float("inf"):
             raise ValueError("the rate must be positive")
-        if self.seconds <= 0:
+        if self.seconds <= 0 or self.enrol_seconds <= 0:
             raise ValueError("seconds must be positive")
         if not 2 <= self.users <= MAX_USERS:
             raise ValueError(f"users must be between 2 and {MAX_USERS}: payments need a receiver")
@@ -101,7 +105,7 @@ class Load:
     report: Report
     network: int
     clock: Callable[[], float] = time.monotonic
-    ending: Event = field(default_factory=Event)
+    ending: Signal = field(default_factory=Event)
     people: list[Person] = field(default_factory=list)
     staff: Person | None = None
     targets: deque[Target] = field(default_factory=lambda: deque(maxlen=MAX_TARGETS))
@@ -115,6 +119,21 @@ class Load:
         self.backoff = FullJitter(*BACKOFF_SECONDS)
         self.jitter = random.Random(f"jitter {config.seed}")  # noqa: S311 - repeatable, not secret
         self.cohorts = cohorts(config.shares, config.users, config.seed)
+
+    @classmethod
+    def of(
+        cls, config: LoadConfig, written: Records, report: Report, *, start: float | None = None
+    ) -> "Load":
+        """A load that is about to begin; `start` is the origin, unless it is now."""
+        return cls(
+            config,
+            Book(written.history),
+            written.samples,
+            Commands(written.run, CURRENCY),
+            time.monotonic() if start is None else start,
+            report,
+            secrets.randbelow(1 << 16),
+        )
 
     def now(self) -> float:
         """Seconds since the origin."""

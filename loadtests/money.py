@@ -1,11 +1,12 @@
 """Moving money as a careful client does: the same key until its outcome is known, each attempt noted."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gevent
 from gevent.pool import Pool
 
-from chaos.history.answers import SIGNED_OUT, classify, variables
+from chaos.history.answers import SIGNED_OUT, Unanswered, classify, variables
 from chaos.history.book import FINAL
 from chaos.history.case import Kind
 from chaos.history.client import Command, Outcome, Party
@@ -29,7 +30,8 @@ def send(
     """Send a command once. The invoke line is in the history before the request leaves."""
     load, number = visit.load, visit.person.number if process is None else process
     load.book.ask(number, command.op, command.key, command.request)
-    _, reply = visit.exchange(money_query(command.op), variables(command), session, attempt)
+    with _abandoned(load, number, command.op, command.key, command.party):
+        _, reply = visit.exchange(money_query(command.op), variables(command), session, attempt)
     outcome = classify(command.op, reply)
     load.book.told(number, command.op, command.key, command.party, outcome)
     transfer, status = outcome.answer.transfer, outcome.answer.status
@@ -75,10 +77,22 @@ def find(visit: Visit, key: str, party: Party, session: Session, *, attempt: int
     """Ask what became of a key."""
     load, number = visit.load, visit.person.number
     load.book.ask(number, Op.FIND, key, Request(user=party.user))
-    _, reply = visit.exchange(money_query(Op.FIND), {"key": key}, session, attempt)
+    with _abandoned(load, number, Op.FIND, key, party):
+        _, reply = visit.exchange(money_query(Op.FIND), {"key": key}, session, attempt)
     outcome = classify(Op.FIND, reply)
     load.book.told(number, Op.FIND, key, party, outcome)
     return outcome
+
+
+@contextmanager
+def _abandoned(load: Load, process: int, op: Op, key: str, party: Party) -> Iterator[None]:
+    """Note that nobody knows, when the waiting for an answer is cut short: Locust ends users so."""
+    try:
+        yield
+    except BaseException:
+        reply = Unanswered("the user was stopped while it waited")
+        load.book.told(process, op, key, party, classify(op, reply))
+        raise
 
 
 def _worth_another(outcome: Outcome) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, Self
 from chaos.history.auditor import Auditor
 from chaos.history.client import SampleError
 from chaos.history.events import Answer, Baseline, HistoryWriter, Op, Request, clip
-from chaos.history.snapshot import AuditError, Urls
+from chaos.history.snapshot import Urls
 from loadtests.limits import MAX_USERS, READ_SECONDS
 
 PROCESS: Final = 2 * MAX_USERS + 1
@@ -32,16 +32,17 @@ def urls_of(databases: Mapping[str, str]) -> Urls | None:
 
 
 def baseline(urls: Urls | None) -> Baseline | None:
-    """When the run begins, on the databases' clocks; None when they do not tell."""
+    """When the run begins, on the databases' clocks; None without any.
+
+    Raises:
+        AuditError: they do not tell. A history without a beginning would accuse every older row.
+    """
     return asyncio.run(_baseline(urls)) if urls else None
 
 
-async def _baseline(urls: Urls) -> Baseline | None:
+async def _baseline(urls: Urls) -> Baseline:
     async with Auditor(urls) as auditor:
-        try:
-            return await auditor.baseline()
-        except AuditError:
-            return None
+        return await auditor.baseline()
 
 
 class Reader:

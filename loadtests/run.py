@@ -1,14 +1,11 @@
 """One run for the engine: enrol, say that all is ready, offer the load, stop, look up what stayed open."""
 
 import logging
-import secrets
 import signal
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,23 +14,18 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import LocalRunner
 
-from chaos.history.book import Book
-from chaos.history.commands import Commands
-from chaos.history.events import Baseline, HistoryWriter, header
+from chaos.history.events import Baseline
 from chaos.history.snapshot import Urls
 from chaos.record import Outcome, Sample
 from loadtests.customer import Customer, Lobby, to_locust
-from loadtests.enrol import EnrolError
-from loadtests.limits import CLIENT_SECONDS, DRAIN_SECONDS, ENROL_SECONDS
-from loadtests.load import BACKLOG_FULL, CURRENCY, NOT_SERVED, Load, LoadConfig
+from loadtests.limits import CLIENT_SECONDS, DRAIN_SECONDS
+from loadtests.load import BACKLOG_FULL, NOT_SERVED, Load, LoadConfig
 from loadtests.money import resolve
 from loadtests.pacing import arrivals, pace
 from loadtests.reader import Reader
-from loadtests.samples import SampleWriter
+from loadtests.records import records
 from loadtests.shapes import SHAPES
 
-SAMPLES: Final = "samples.jsonl"
-HISTORY: Final = "history.jsonl"
 LOOK_SECONDS: Final = 0.2
 """Between two looks for the stop file, and for users who are in."""
 
@@ -82,30 +74,13 @@ def run(
     stopping = Event()
     gevent.signal_handler(signal.SIGTERM, stopping.set)
     gevent.signal_handler(signal.SIGINT, stopping.set)
-    files.out.mkdir(parents=True, exist_ok=True)
-    run_id = uuid.uuid4().hex[:12]
-    head = header(
-        run=run_id,
-        seed=config.seed,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        baseline=baseline,
-    )
     with (
-        SampleWriter(files.out / SAMPLES) as samples,
-        HistoryWriter(files.out / HISTORY, head) as history,
-        Reader(urls, history),
+        records(files.out, config.seed, baseline) as written,
+        Reader(urls, written.history),
     ):
         environment = Environment(host=config.gateway, catch_exceptions=True)
         tally = Tally(to_locust(environment.events.request, config.endpoint))
-        load = Load(
-            config,
-            Book(history),
-            samples,
-            Commands(run_id, CURRENCY),
-            time.monotonic() if start is None else start,
-            tally.report,
-            secrets.randbelow(1 << 16),
-        )
+        load = Load.of(config, written, tally.report, start=start)
         _Run(load, environment, tally, say, stopping, files.stop).go()
 
 
@@ -148,7 +123,7 @@ class _Run:
         try:
             self._enrol()
             began = time.monotonic(), time.process_time()
-            if not self._stopping.is_set():
+            if self._lobby.complete and not self._stopping.is_set():
                 self._offer()
             self._drain()
             unresolved = resolve(self._load)
@@ -171,12 +146,11 @@ class _Run:
         """Spawn the users and wait until all are in. Raises EnrolError."""
         users = self._load.config.users
         self._runner.start(users, spawn_rate=users)
-        deadline = time.monotonic() + 2 * ENROL_SECONDS
         while not self._lobby.complete and not self._stopping.is_set():
             if self._lobby.failure is not None:
                 raise self._lobby.failure
-            if time.monotonic() > deadline or self._runner.exceptions:
-                raise EnrolError("enrol all users", f"{len(self._load.people)} of {users} are in")
+            if self._runner.exceptions:
+                return
             gevent.sleep(LOOK_SECONDS)
 
     def _offer(self) -> None:

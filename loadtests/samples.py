@@ -18,13 +18,6 @@ class Samples(Protocol):
         ...
 
 
-class Discarded:
-    """Keeps none: for runs that only look at Locust's own statistics."""
-
-    def write(self, sample: Sample) -> None:
-        """Forget it."""
-
-
 class SampleWriter:
     """Appends whole lines to a new file. What was written survives the death of this process."""
 

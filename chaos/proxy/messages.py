@@ -113,6 +113,7 @@ def toxic_view(dose: Dose) -> dict[str, Any]:
         "type": dose.toxic.kind,
         "stream": dose.stream.value,
         "toxicity": dose.toxicity,
+        "met_connections": dose.met,
         **_lease(dose.lease),
     }
 
@@ -123,13 +124,18 @@ def toxic_views(edge: Edge) -> list[dict[str, Any]]:
 
 
 def proxy_view(edge: Edge) -> dict[str, Any]:
-    """A proxy as the API shows it; the lease only while it is down with one."""
+    """A proxy as the API shows it; the lease only while it is down with one.
+
+    `dropped_connections` were open when it went down. Those that it refuses since are the system's to
+    count.
+    """
     return {
         "name": edge.name,
         "listen": edge.listen,
         "upstream": str(edge.upstream),
         "enabled": edge.enabled,
         "toxics": toxic_views(edge),
+        **({} if edge.enabled else {"dropped_connections": edge.dropped}),
         **_lease(edge.down_lease),
     }
 

@@ -175,7 +175,10 @@ def _fault(letter: str, one: AppliedFault) -> tuple[str, ...]:
     met: str = "not counted" if one.met is None else f"{one.met:,}"
     if one.met == 0:
         met = sign("!", "0", "doubt")
-    told = ", ".join(f"{name} {value}" for name, value in one.parameters.items())
+    told = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in one.parameters.items()
+    )
     detail = element("small", clipped(f"{one.owner} · {one.kind}" + (f" · {told}" if told else "")))
     ended = "never" if one.end is None and one.ended_by != "once" else words.seconds(one.end)
     return (

@@ -169,7 +169,7 @@ def _data(axis: Axis, drawn: Sequence[Panel]) -> Markup:
         "left": LEFT,
         "right": WIDTH - RIGHT,
         "width": WIDTH,
-        "until": axis.time.high,
+        "until": float(axis.time.high),
         "panels": [
             {
                 "name": panel.name,

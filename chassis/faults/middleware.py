@@ -56,12 +56,16 @@ class FaultMiddleware:
     ) -> None:
         for place, fault in enumerate(faults, 1):
             hit = fault.claim(entry.faults)
-            if hit is None or not isinstance(fault.effect, HttpEffect):
+            if hit is None:
+                continue
+            effect = fault.effect
+            if not isinstance(effect, HttpEffect) or (effect.of_body and scope["method"] == "HEAD"):
+                hit.spare()
                 continue
             exchange = Exchange(self._point.service, scope, receive, send)
             rest = partial(self._through, faults[place:], scope, entry)
             try:
-                await fault.effect.around(exchange, rest, hit)
+                await effect.around(exchange, rest, hit)
             finally:
                 hit.spare()
             return

@@ -17,8 +17,11 @@ def run(visit: Visit) -> None:
     command, session = payment(visit), visit.person.session
     thumb = visit.person.number + MAX_USERS
     second = gevent.spawn(send, visit, command, session, attempt=2, process=thumb)
-    outcome = send(visit, command, session)
-    second.get()  # raises what it raised
+    try:
+        outcome = send(visit, command, session)
+        second.get()  # raises what it raised
+    finally:
+        second.kill()
     if outcome.retry:
         insist(visit, command, session, attempts=2)
 

@@ -21,6 +21,7 @@ class Corrupt(HttpEffect, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """
 
     kind: ClassVar[str] = "corrupt"
+    of_body: ClassVar[bool] = True
 
     bytes: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
 

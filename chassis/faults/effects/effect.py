@@ -33,6 +33,9 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class HttpEffect(Effect, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Done to a request that this process was asked."""
 
+    of_body: ClassVar[bool] = False
+    """Whether it needs an answer with a body, which a HEAD has not."""
+
     async def around(self, exchange: Exchange, handle: Handle, hit: Hit) -> None:
         """Answer `exchange`, by way of `handle` or not, and say `hit.done()` when it takes place."""
         raise NotImplementedError

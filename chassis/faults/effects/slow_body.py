@@ -16,6 +16,7 @@ class SlowBody(HttpEffect, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The head comes at once, the body in pieces over `seconds`. An answer without a body is spared."""
 
     kind: ClassVar[str] = "slow_body"
+    of_body: ClassVar[bool] = True
 
     seconds: Pause
 

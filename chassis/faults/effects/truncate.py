@@ -19,6 +19,7 @@ class Truncate(HttpEffect, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     kind: ClassVar[str] = "truncate"
+    of_body: ClassVar[bool] = True
 
     bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
     share: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None

@@ -12,9 +12,9 @@ import pytest
 from baluarte.chaos import platforms
 from baluarte.chaos.platforms import Running
 from baluarte.chaos.watch import Lines
-from chaos import switch
 from chaos.engine import folder as folders
 from chaos.engine.conduct import Done, Order, conduct
+from chaos.owners import switch
 from chaos.record import Verdict
 from chaos.scenarios import parse
 from chaos.scenarios.scenario import Platform
@@ -90,7 +90,7 @@ async def conduct_and(order: Order, phase: str, do: str, roster: object = None) 
 def in_place(stage: Stage) -> list[str]:
     said = stage.runner.run(switch.list_all(stage.platform.roster))
     assert not [one.problem for one in said if one.problem]
-    return [fault for one in said for fault in one.faults]
+    return [fault.words for one in said for fault in one.faults]
 
 
 def test_a_scenario_passes(stage: Stage, tmp_path: Path) -> None:
