@@ -152,12 +152,12 @@ def _process_spec(
     return PartSpec(part, lambda: command, readiness(port), url, _SERVICE_POLICY)
 
 
-def readiness(port: int) -> Callable[[], Awaitable[bool]]:
-    """A probe that asks for /health/ready, and takes anything but 200 in time for a no.
+def readiness(port: int, path: str = "/health/ready") -> Callable[[], Awaitable[bool]]:
+    """A probe that asks for `path`, and takes anything but 200 in time for a no.
 
     Spoken by hand, since loading an HTTP client would take longer than everything it is asked.
     """
-    request = f"GET /health/ready HTTP/1.1\r\nHost: {ports.LOOPBACK}:{port}\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: {ports.LOOPBACK}:{port}\r\n"
     request += "Connection: close\r\n\r\n"
 
     async def probe() -> bool:
