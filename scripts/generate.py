@@ -45,7 +45,7 @@ _POLICIES_HEAD = """<!-- DO NOT EDIT: generated from the processes' policies.tom
 What every process calls, the policies around it, and the reason for each number. What is not said has the
 default of [the library](resilience.md), whose reasons stand beside it in the source. To change a number
 without a new build, put a copy of a process' file as `<process>.toml` into `BALUARTE_POLICIES_DIR`
-([operating](operating.md)); a changed copy is followed at runtime.
+([operating](operating.md)); a copy that is put there, changed or taken away is followed at runtime.
 """
 
 

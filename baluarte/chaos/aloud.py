@@ -59,5 +59,4 @@ def plan(one: Plan) -> Iterator[str]:
 def _lease(action: Action) -> str:
     if not action.lease:
         return f"over at once ({action.owner_name})"
-    renewed = ", renewed every second" if action.renewed else ""
-    return f"{action.owner_name}, {action.lease:g} s{renewed}"
+    return f"{action.owner_name}, {action.lease:g} s, renewed every second"

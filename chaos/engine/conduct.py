@@ -13,13 +13,14 @@ from chaos import roster as rosters
 from chaos.engine import folder as folders
 from chaos.engine.books import MoneyBooks
 from chaos.engine.load import LoadProcess, command
-from chaos.engine.owners import owners
+from chaos.engine.owners import appointed
 from chaos.engine.pages import ProcessPages
 from chaos.engine.plan import make_plan
 from chaos.engine.ports import Nobody, Observer
 from chaos.engine.run import Engine, World
 from chaos.engine.wire import wire
 from chaos.history import Urls
+from chaos.owners import crew
 from chaos.record import Run, Verdict
 from chaos.roster import Roster
 from chaos.scenarios.scenario import Scenario
@@ -75,9 +76,9 @@ async def conduct(order: Order, observer: Observer | None = None) -> Done:
         load = LoadProcess(command(plan, order.state / rosters.FILE, folder, start), folder)
         books = _books(roster)
         try:
-            async with wire() as lines:
+            async with crew(roster) as owners, wire() as lines:
                 world = World(
-                    owners=owners(lines, roster),
+                    owners=dict(appointed(owners)),
                     load=load,
                     pages=ProcessPages(lines, roster),
                     books=books,

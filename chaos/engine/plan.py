@@ -10,15 +10,11 @@ from typing import Any, Final, Literal
 
 from chaos.roster import OwnerKind, Roster
 from chaos.scenarios.faults import Fault
-from chaos.scenarios.faults.part import KILL
 from chaos.scenarios.faults.process import ProcessFault
 from chaos.scenarios.scenario import Scenario
 
 LEASE_SECONDS: Final = 10.0
-"""Of a fault that is renewed: so long may it outlive a killed engine."""
-
-MARGIN_SECONDS: Final = 5.0
-"""More than its duration, for a lease that is not renewed: the engine takes the fault back first."""
+"""Renewed by the engine's heartbeat: so long may a fault outlive a killed engine."""
 
 AUDIT_SECONDS: Final = 6.0
 """What the end of the load and the audit usually take; for the estimate."""
@@ -37,8 +33,7 @@ class Action:
         seconds: how long; None for what is over at once.
         narrowing: what keeps the blast radius small, as the owner takes it.
         duration: of the faulty state, for a fault point.
-        lease: seconds; 0 for what is over at once.
-        renewed: whether the engine's heartbeat renews the lease.
+        lease: seconds, renewed while the engine lives; 0 for what is over at once.
     """
 
     id: str
@@ -52,7 +47,6 @@ class Action:
     at: float
     seconds: float | None
     lease: float
-    renewed: bool
     seed: int
     words: str
     line: int
@@ -111,7 +105,7 @@ def make_plan(
     """The plan of a run.
 
     Args:
-        lease: of faults whose lease is renewed.
+        lease: of each fault.
         roster: of the platform; None plans for any.
 
     Raises:
@@ -134,11 +128,6 @@ def derived(seed: int, what: str) -> int:
 
 
 def _action(fault: Fault, target: str, name: str, seed: int, lease: float) -> Action:
-    renewed = fault.owner is not OwnerKind.SUPERVISOR
-    if fault.for_ is None:
-        lease = 0.0
-    elif not renewed:
-        lease = fault.for_ + MARGIN_SECONDS
     return Action(
         id=name,
         owner=fault.owner,
@@ -150,8 +139,7 @@ def _action(fault: Fault, target: str, name: str, seed: int, lease: float) -> Ac
         duration=fault.duration if isinstance(fault, ProcessFault) else None,
         at=fault.at,
         seconds=fault.for_,
-        lease=lease,
-        renewed=renewed and fault.type != KILL,
+        lease=0.0 if fault.for_ is None else lease,
         seed=derived(seed, name),
         words=fault.words(target),
         line=fault.line,

@@ -333,6 +333,8 @@ class Engine:
     def _record(self, stopped: tuple[Verdict, str] | None) -> Run:
         evidence = self._evidence()
         stretches = BEFORE | (LATER if self.state.reverted_at is not None else frozenset())
+        if stopped is not None and When.AFTER not in self.state.spans:
+            stretches -= {When.AFTER}  # it did not come to that, and nobody is to blame
         findings: list[Finding] = []
         if When.BASELINE in self.state.spans:
             findings = judge(self._plan.scenario, evidence, stretches)

@@ -9,6 +9,7 @@ import msgspec
 from chaos.evidence import EVERYWHERE, Evidence, Metrics, Span, When, kept
 from chaos.expectations.amplification import amplification
 from chaos.expectations.goodput import rate
+from chaos.owners.proxies import DOWN
 from chaos.record import AppliedFault, Figures, Outcome, Phase, Seen
 
 MAX_ROWS: Final = 200
@@ -70,13 +71,22 @@ def figures(evidence: Evidence, faults_at: float | None) -> Figures:
 def with_met(
     faults: Sequence[AppliedFault], metrics: Metrics, span: Span | None
 ) -> tuple[AppliedFault, ...]:
-    """The faults, those that their owner does not count with what callers noticed of them."""
+    """The faults; to what their owner counts comes what callers noticed of an edge that is down.
+
+    A proxy counts connections that it cut; those that it refuses it never sees.
+    """
     if span is None:
         return tuple(faults)
     return tuple(
-        msgspec.structs.replace(fault, met=_noticed(fault, metrics)) if fault.met is None else fault
+        msgspec.structs.replace(fault, met=_sum(fault.met, _noticed(fault, metrics)))
+        if fault.kind == DOWN
+        else fault
         for fault in faults
     )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return (one or 0) + (other or 0) if one is not None or other is not None else None
 
 
 def _noticed(fault: AppliedFault, metrics: Metrics) -> int | None:

@@ -116,6 +116,10 @@ async def _side_by_side(
         its = found[operation.name, copy].experiments
         failed = sum(it.failed for it in its)
         say(f"{words(operation.name, copy)}: {len(its)} runs, {failed} not as declared")
+        for it in its:
+            if it.failed:
+                under = " and ".join(map(str, it.faults))
+                say(f"  under {under}: {'; '.join(it.judgement.violations)}")
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -7,10 +7,10 @@ import asyncio
 import sys
 import time
 
-from chaos.engine.owners import owners
+from chaos.engine.owners import appointed
 from chaos.engine.plan import make_plan
 from chaos.engine.run import Engine, World
-from chaos.engine.wire import wire
+from chaos.owners import crew
 from chaos.record import Outcome, Run
 from chaos.roster import Edge, Owner, OwnerKind, Roster
 from tests.chaos.engine.fakes import SCENARIO, Load, Pages, scenario
@@ -40,9 +40,9 @@ async def main(url: str) -> None:
     plan = make_plan(scenario(text), 1, roster, lease=LEASE_SECONDS)
     start = time.monotonic()
     now = lambda: time.monotonic() - start  # noqa: E731
-    async with wire() as lines:
+    async with crew(roster) as owners:
         world = World(
-            owners=owners(lines, roster),
+            owners=dict(appointed(owners)),
             load=Load(now, lambda _: (Outcome.FRESH, 0.01)),
             pages=Pages(lambda: "closed"),
         )

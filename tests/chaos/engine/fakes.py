@@ -72,9 +72,8 @@ class Owner:
         await self._answer()
         if action.id not in self.in_place():
             return False
-        began, ends = self.places[action.id]
-        renewed = self.now() + action.lease if action.renewed else ends
-        self.places[action.id] = (began, renewed)
+        began, _ = self.places[action.id]
+        self.places[action.id] = (began, self.now() + action.lease)
         return True
 
     async def end(self, action: Action, experiment: str) -> bool:

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from chaos.engine.owners import owners
+from chaos.engine.owners import appointed
 from chaos.engine.plan import Action, make_plan
 from chaos.engine.ports import FaultOwner, OwnerError
-from chaos.engine.wire import wire
+from chaos.owners import crew
 from chaos.proxy import NewProxy, serving
 from chaos.roster import Owner, OwnerKind, Roster
 from chassis.faults.contract import Fault, Faults, Lease, NewFault
@@ -30,8 +30,8 @@ def action(line: str) -> Action:
 async def owned(kind: OwnerKind, url: str) -> AsyncIterator[FaultOwner]:
     owner = Owner(kind=kind, name=kind.value, url=url)
     roster = Roster(gateway="", supervisor_token="s", chaos_token="c", owners=(owner,))
-    async with wire() as lines:
-        yield owners(lines, roster)[kind.value]
+    async with crew(roster) as owners:
+        yield appointed(owners)[kind.value]
 
 
 @asynccontextmanager
@@ -85,7 +85,7 @@ async def test_a_toxic_from_begin_to_end() -> None:
             assert await owner.met(slow, "run") == 1
             assert await owner.end(slow, "run") is True
             assert await owner.end(slow, "run") is False
-        with pytest.raises(OwnerError, match="no proxy 'users-valkey'"):
+        with pytest.raises(OwnerError, match="proxy not found"):
             await owner.begin(action("{for: 5 s, edge: users-valkey, type: down}"), "run")
 
 
@@ -100,7 +100,7 @@ async def test_a_proxy_that_is_down() -> None:
         await owner.begin(down, "run")
         assert not proxies.proxies.get("users-postgres").enabled
         assert await owner.renew(down, "run") is True
-        assert await owner.met(down, "run") is None
+        assert await owner.met(down, "run") == 0
         assert await owner.end(down, "run") is True
         assert proxies.proxies.get("users-postgres").enabled
         assert await owner.renew(down, "run") is False
@@ -156,9 +156,9 @@ async def test_a_fault_point_is_spoken_to_by_its_contract() -> None:
 
 
 async def test_a_process_without_a_fault_point() -> None:
-    """404 is an error that says what is missing, and never an injected fault."""
+    """404 is a refusal, and never an injected fault."""
     async with served() as url, owned(OwnerKind.PROCESS, url) as owner:
-        with pytest.raises(OwnerError, match="started with --chaos"):
+        with pytest.raises(OwnerError, match="FAULT_REFUSED"):
             await owner.begin(action(LINE.strip()[2:]), "run")
 
 
@@ -170,7 +170,7 @@ async def test_an_owner_that_is_gone() -> None:
 
 
 async def test_the_supervisor_is_told_part_kind_and_lease() -> None:
-    """A hold for its duration and the margin; a kill for no time at all; refusals in its own words."""
+    """A hold under a lease that is renewed; a kill for no time at all; refusals in its own words."""
     asked: list[Any] = []
     held: list[dict[str, Any]] = []
 
@@ -179,7 +179,8 @@ async def test_the_supervisor_is_told_part_kind_and_lease() -> None:
         asked.append(await request.json())
         if asked[-1]["part"] == "ledger":
             return web.json_response({"detail": "it is down"}, status=409)
-        held.append({"id": "7", "part": asked[-1]["part"], "kind": asked[-1]["kind"]})
+        about = {"part": asked[-1]["part"], "kind": asked[-1]["kind"]}
+        held.append(about | {"id": "7", "remainingSeconds": 10.0})
         return web.json_response(held[-1], status=201)
 
     async def get(_: web.Request) -> web.Response:
@@ -188,9 +189,18 @@ async def test_the_supervisor_is_told_part_kind_and_lease() -> None:
     async def delete(_: web.Request) -> web.Response:
         return web.json_response(held.pop())
 
+    async def lease(request: web.Request) -> web.Response:
+        asked.append(await request.json())
+        return web.json_response(held[-1])
+
     hold = action("{for: 5 s, part: users, type: hold_down}")
     late = action("{for: 5 s, part: users, type: slow_start, delay: 2 s}")
-    routes = (web.post("/faults", post), web.get("/faults", get), web.delete("/faults/7", delete))
+    routes = (
+        web.post("/faults", post),
+        web.get("/faults", get),
+        web.delete("/faults/7", delete),
+        web.post("/faults/7/lease", lease),
+    )
     async with served(*routes) as url, owned(OwnerKind.SUPERVISOR, url) as owner:
         await owner.begin(hold, "run")
         assert await owner.renew(hold, "run") is True
@@ -201,8 +211,9 @@ async def test_the_supervisor_is_told_part_kind_and_lease() -> None:
         await owner.begin(late, "run")
         with pytest.raises(OwnerError, match="it is down"):
             await owner.begin(action("{part: ledger, type: kill}"), "run")
-    assert asked[:3] == [
+    assert asked[:4] == [
         {"part": "users", "kind": "hold_down", "seconds": 10.0},
+        {"seconds": 10.0},
         {"part": "users", "kind": "kill"},
         {"part": "users", "kind": "slow_start", "delay": 2.0, "seconds": 10.0},
     ]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.engine.plan import LEASE_SECONDS, MARGIN_SECONDS, PlanError, make_plan
+from chaos.engine.plan import LEASE_SECONDS, PlanError, make_plan
 from chaos.roster import Edge, Owner, OwnerKind, Roster
 from chaos.scenarios import find, names, parse
 from tests.chaos.engine.fakes import SCENARIO
@@ -47,7 +47,7 @@ lines = st.one_of(
 
 @given(faults=st.lists(lines, min_size=1, max_size=8), seed=st.integers(0, 2**31))
 def test_a_timeline_begins_and_ends_everything(faults: list[str], seed: int) -> None:
-    """In order; each end after its begin, within the phase; leases outlast what they are for."""
+    """In order; each end after its begin, within the phase; all but kills under short leases."""
     scenario = parse(SCENARIO.replace(FAULT, "".join(faults)), "x.yaml")
     plan = make_plan(scenario, seed)
     steps = plan.timeline
@@ -58,10 +58,7 @@ def test_a_timeline_begins_and_ends_everything(faults: list[str], seed: int) -> 
         begins_only = action.type == "kill"
         assert [step.do for step in mine] == (["begin"] if begins_only else ["begin", "end"])
         assert mine[-1].at <= scenario.fault_seconds
-        if action.renewed:
-            assert action.lease == LEASE_SECONDS
-        elif not begins_only:
-            assert action.lease == (action.seconds or 0) + MARGIN_SECONDS
+        assert action.lease == (0 if begins_only else LEASE_SECONDS)
     assert len({action.id for action in plan.actions}) == len(plan.actions)
 
 
