@@ -11,6 +11,7 @@ import click
 
 from baluarte.chaos.commands import COMMANDS
 from baluarte.chaos_commands import chaos
+from baluarte.chaos_explore import explore
 from baluarte.deploy_commands import demo, migrate, secrets
 from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors, state_directory
@@ -158,7 +159,7 @@ def _refuse_unknown_parts(parts: tuple[str, ...], known: list[str], directory: P
         )
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, explore):
     chaos.add_command(command)
 for command in (chaos, demo, migrate, secrets):
     main.add_command(command)

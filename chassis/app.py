@@ -99,6 +99,8 @@ def create_app(
         exception_handlers={HTTPException: _routing_problem(service)},
         lifespan=lifespan,
     )
+    # For whoever asks a composed app what it is made of, as the page of metrics does.
+    app.state.metrics, app.state.registry = metrics, registry
     if faults is not None:
         _install(faults, app, registry)
     return app

@@ -210,7 +210,37 @@ def report(state_dir: Path, past: str) -> None:
         click.echo(f"  report: {write_reports(run, folder).html}")
 
 
-COMMANDS: Sequence[click.Command] = (list_, show, plan, run, replay, report)
+@click.command()
+@state_directory
+@click.argument("scenario")
+@click.option(
+    "--chaostoolkit", is_flag=True, required=True, help="As an experiment for `chaos run`."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+def export(state_dir: Path, scenario: str, seed: int, *, chaostoolkit: bool) -> None:
+    """Print SCENARIO in another tool's format: its faults, times, blast radius and leases."""
+    from chaos import roster as rosters
+    from chaos.engine.plan import make_plan
+    from chaos.export import experiment
+
+    del chaostoolkit  # the only one so far
+    with _readable():
+        found, roster = _found(scenario), None
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            roster = rosters.read(state_dir.absolute())
+        actions = make_plan(found, seed, roster).actions
+        told = experiment(
+            found.name,
+            found.title,
+            found.story,
+            actions,
+            state=str(state_dir.absolute()),
+            tags=found.guards,
+        )
+    click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+COMMANDS: Sequence[click.Command] = (list_, show, plan, run, replay, report, export)
 
 
 def _all_names() -> list[str]:

@@ -13,7 +13,11 @@ from baluarte.errors import BaluarteError
 from chaos.engine.conduct import Done, Order, conduct
 from chaos.record import Run, Verdict
 from chaos.report import summary, write_reports
+from chaos.report.campaign import write_campaign
 from chaos.scenarios.scenario import Platform, Scenario
+
+CAMPAIGN = "latest"
+"""Folder, beside those of the runs, of the page about several; the next such run takes its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +47,21 @@ async def run_all(scenarios: Sequence[Scenario], task: Task) -> list[Run]:
 
     Raises `BaluarteError` when there is no platform for one.
     """
-    done: list[Run] = []
+    done: list[Done] = []
     for wanted, members in platforms.groups(scenarios):
         async with _platform(wanted, members[0].name, task) as platform:
             for scenario in members:
-                run = await _one(scenario, platform, task)
-                done.append(run)
-                if run.verdict is Verdict.INTERRUPTED:
-                    return done
-    if len(done) > 1:
-        _table(done)
-    return done
+                done.append(await _one(scenario, platform, task))
+                if done[-1].run.verdict is Verdict.INTERRUPTED:
+                    break
+        if done[-1].run.verdict is Verdict.INTERRUPTED:
+            break
+    if len(scenarios) > 1:
+        _table([one.run for one in done])
+        folder = task.runs / CAMPAIGN
+        write_campaign([(one.run, one.folder) for one in done], folder)
+        click.echo(f"\nall of them: {folder / 'index.html'}")
+    return [one.run for one in done]
 
 
 @contextlib.asynccontextmanager
@@ -66,7 +74,7 @@ async def _platform(wanted: Platform, name: str, task: Task) -> AsyncIterator[pl
         yield platform
 
 
-async def _one(scenario: Scenario, platform: platforms.Running, task: Task) -> Run:
+async def _one(scenario: Scenario, platform: platforms.Running, task: Task) -> Done:
     order = Order(
         scenario=scenario,
         seed=task.seed,
@@ -81,7 +89,7 @@ async def _one(scenario: Scenario, platform: platforms.Running, task: Task) -> R
     with watch(scenario.title, plain=task.plain) as observer:
         done = await conduct(order, observer)
     _tell(done)
-    return done.run
+    return done
 
 
 def _tell(done: Done) -> None:

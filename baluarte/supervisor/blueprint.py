@@ -186,7 +186,7 @@ def _shared_settings(plan: Plan, chaos_token: str) -> dict[str, str]:
         # The users of a load say an address each (docs/load.md), so that the rate limiter can stay on.
         told.setdefault("BALUARTE_TRUSTED_PROXIES", f"{ports.LOOPBACK}/32")
         if plan.environment is Environment.PRODUCTION:
-            told["BALUARTE_CHAOS_IN_PRODUCTION"] = "on"  # the operator has said it twice
+            told["BALUARTE_CHAOS_IN_PRODUCTION"] = "true"  # the operator has said it twice
     return told
 
 

@@ -44,8 +44,8 @@ GLANCE_SECONDS: Final = 0.25
 RATE_SECONDS: Final = 2.0
 """What a glance's rates are taken over."""
 
-LOAD_STOP_SECONDS: Final = 20.0
-"""For the load to learn what became of what is open; an answer takes ten seconds at most."""
+LOAD_STOP_SECONDS: Final = 100.0
+"""For the load to drain, and to learn what became of what is open: its own bounds, and some room."""
 
 AUDIT_SECONDS: Final = 45.0
 

@@ -122,6 +122,9 @@ CHAOS = {
     "pause": ["users", "--seconds", "3"],
     "hold": ["users"],
     "slow-start": ["users", "--delay", "2"],
+    "toxic": ["gateway-users", "latency", "latency=300"],
+    "down": ["gateway-users"],
+    "inject": ["users", "latency", "seconds=2", "--percent", "30"],
 }
 
 
@@ -132,6 +135,13 @@ def test_each_fault_has_a_command(command: str, tmp_path: Path) -> None:
     answer = run("chaos", command, *CHAOS[command], "--state-dir", str(tmp_path / "none"))
     assert answer.exit_code == EXIT_NOT_RUNNING
     assert "NOT_RUNNING" in answer.output
+
+
+def test_an_attribute_has_a_name_and_a_value() -> None:
+    """With the right form in the message; numbers are numbers, everything else is text."""
+    refused = run("chaos", "toxic", "gateway-users", "latency", "300")
+    assert refused.exit_code == 2
+    assert "latency=300" in refused.output
 
 
 def test_chaos_in_production_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -136,6 +136,26 @@ async def test_a_changed_file_is_followed_without_losing_state(tmp_path: Path) -
     assert pipeline.bulkhead.options.max_concurrent == 3
 
 
+async def test_a_file_that_comes_later_is_followed_until_it_goes(tmp_path: Path) -> None:
+    """An empty directory is enough for a start; what is put there counts at once, and not for ever."""
+    own = tmp_path / "own.toml"
+    own.write_text(TWO_FAILURES)
+    directory = tmp_path / "operators"
+    directory.mkdir()
+    policies = Policies.open(settings(directory), own)
+    pipeline = policies.pipeline("users")
+    assert pipeline.bulkhead is not None
+
+    operators = directory / f"{settings().service}.toml"
+    for text, concurrent in (("max_concurrent = 3", 3), ("max_concurrent = nonsense", 3)):
+        operators.write_text(TWO_FAILURES.replace("max_concurrent = 7", text))
+        await policies._follow()
+        assert pipeline.bulkhead.options.max_concurrent == concurrent
+    operators.unlink()
+    await policies._follow()
+    assert pipeline.bulkhead.options.max_concurrent == 7
+
+
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, {"service": "users", **labels})
 

@@ -1,5 +1,7 @@
 """`baluarte chaos` on the command line: what it shows, what it refuses, and its exit codes."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ from chaos.engine import folder as folders
 from chaos.record import Run, Verdict
 from chaos.roster import FILE, Roster
 from chaos.scenarios import find, names
+from chaos.scenarios.scenario import Scenario
 
 ROSTER = Roster(gateway="http://127.0.0.1:1", supervisor_token="", chaos_token="", owners=())
 
@@ -146,3 +149,53 @@ def test_the_worst_verdict_of_several_is_told() -> None:
     """Every verdict has a place in the order."""
     assert set(WORST_FIRST) == set(Verdict)
     assert WORST_FIRST[-1] is Verdict.PASSED
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_scenario_can_be_exported(name: str, tmp_path: Path) -> None:
+    """Each fault of the plan is an action of the experiment, taken back by a rollback where it has an end."""
+    shown = chaos(tmp_path, "export", name, "--chaostoolkit")
+
+    told = msgspec.json.decode(shown.stdout)
+    actions = [one for one in told["method"] if one["type"] == "action"]
+    faults = sum(len(fault.targets) for fault in find(name).faults)
+    assert shown.exit_code == 0
+    assert len(actions) >= faults
+    assert told["title"] == find(name).title
+
+
+def test_several_runs_are_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run` of more than one scenario leaves an index beside the runs' own reports."""
+    import asyncio
+
+    from baluarte.chaos import running
+    from chaos.engine.conduct import Done
+
+    async def one(scenario: Scenario, *_: object) -> Done:
+        folder = tmp_path / scenario.name
+        folder.mkdir()
+        return Done(
+            Run(id=scenario.name, scenario=scenario.name, title="", verdict=Verdict.PASSED), folder
+        )
+
+    @contextlib.asynccontextmanager
+    async def nowhere(*_: object) -> AsyncIterator[None]:
+        yield
+
+    monkeypatch.setattr(running, "_one", one)
+    monkeypatch.setattr(running, "_platform", nowhere)
+    task = running.Task(
+        state=tmp_path,
+        runs=tmp_path,
+        up=False,
+        seed=1,
+        off=(),
+        plain=True,
+        in_production=False,
+        command=str,
+    )
+    runs = asyncio.run(running.run_all([find("users-slow"), find("users-down")], task))
+
+    page = (tmp_path / running.CAMPAIGN / "index.html").read_text()
+    assert [run.scenario for run in runs] == ["users-slow", "users-down"]
+    assert all(name in page for name in ("users-slow", "users-down"))

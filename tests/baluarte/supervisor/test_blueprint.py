@@ -139,6 +139,21 @@ def test_under_chaos_every_address_is_a_proxys(tmp_path: Path, environ: dict[str
     assert blueprint.left_out == ()
 
 
+def test_an_address_in_a_file_leads_through_a_proxy_too(tmp_path: Path) -> None:
+    """The process is told the proxy, and never of the file."""
+    secret = tmp_path / "redis-url"
+    secret.write_text("redis://:secret@cache:6380/1")
+    blueprint = drawn(tmp_path, {"BALUARTE_REDIS_URL_FILE": str(secret)}, chaos=True)
+    (gateway,) = blueprint.gateways
+    told, (listen, upstream) = (
+        environment(gateway),
+        proxies_of(tmp_path, blueprint)["gateway-valkey"],
+    )
+    assert upstream == "cache:6380"
+    assert told["BALUARTE_REDIS_URL"] == f"redis://:secret@{listen}/1"
+    assert "BALUARTE_REDIS_URL_FILE" not in told
+
+
 def test_the_edges_are_those_of_the_picture(tmp_path: Path) -> None:
     """Each process to whom it calls, its own database, the bus and the cache; replicas by themselves."""
     proxies = proxies_of(tmp_path, drawn(tmp_path, chaos=True))
@@ -203,7 +218,7 @@ def test_the_operators_choices_are_kept(tmp_path: Path) -> None:
     (gateway,) = drawn(tmp_path, environ, chaos=True, word=True).gateways
     told = environment(gateway)
     assert told["BALUARTE_POLICIES_DIR"] == str(tmp_path)
-    assert told["BALUARTE_CHAOS_IN_PRODUCTION"] == "on"
+    assert told["BALUARTE_CHAOS_IN_PRODUCTION"] == "true"
 
 
 def test_without_chaos_there_is_no_proxy(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from chaos.engine import folder as folders
 from chaos.engine.conduct import Done, Order, conduct
 from chaos.owners import switch
 from chaos.record import Verdict
+from chaos.roster import Roster
 from chaos.scenarios import parse
 from chaos.scenarios.scenario import Platform
 
@@ -69,7 +70,7 @@ def stage() -> Iterator[Stage]:
             runner.run(own.__aexit__(None, None, None))
 
 
-async def conduct_and(order: Order, phase: str, do: str, roster: object = None) -> Done:
+async def conduct_and(order: Order, phase: str, do: str, roster: Roster | None = None) -> Done:
     """A run, in which something happens once `phase` has begun."""
     begun = asyncio.Event()
 
@@ -83,7 +84,8 @@ async def conduct_and(order: Order, phase: str, do: str, roster: object = None) 
     if do == "interrupt":
         os.kill(os.getpid(), signal.SIGINT)
     else:
-        await switch.stop_all(roster)  # type: ignore[arg-type]
+        assert roster is not None
+        await switch.stop_all(roster)
     return await run
 
 
