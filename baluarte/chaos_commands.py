@@ -4,6 +4,7 @@ Each command speaks to the owner of the faults directly: it works with the gatew
 dead. Scenarios (`baluarte chaos run`) will stand beside these.
 """
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,26 +22,29 @@ _seconds = click.option(
 )
 
 
-def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
-    """`name=value` pairs, numbers as numbers."""
-    found: dict[str, object] = {}
-    for pair in values:
-        name, separator, text = pair.partition("=")
+def _attributes(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int | float | str]:
+    """`key=value` pairs; what reads as a number is one."""
+    found: dict[str, int | float | str] = {}
+    for value in values:
+        name, separator, text = value.partition("=")
         if not name or not separator:
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE, for example seconds=2")
-        try:
-            found[name] = int(text)
-        except ValueError:
-            try:
-                found[name] = float(text)
-            except ValueError:
-                found[name] = text
+            raise click.BadParameter(f"{value!r} is not KEY=VALUE, for example latency=300")
+        found[name] = _number(text)
     return found
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 @click.group(name="chaos")
 def chaos() -> None:
-    """Kill, pause and hold down parts of a platform that was started with --chaos.
+    """Break parts and connections of a platform that was started with --chaos, on a leash.
 
     Every fault ends by itself; `baluarte chaos stop` ends all of them at once.
     """
@@ -52,22 +56,23 @@ def stop(state_dir: Path) -> None:
     """Undo every fault, now.
 
     Supervisor, fault proxies and processes are each told directly. Where no supervisor runs any more,
-    parts that it left paused are continued, so that they end.
+    parts that it left paused are continued, so that they end. Exit code 1: an owner that lives was not
+    reached.
     """
     from baluarte import kill_switch
 
     with readable_errors():
-        kill_switch.stop(state_dir.absolute())
+        kill_switch.stop(state_dir.absolute(), click.echo)
 
 
 @chaos.command()
 @state_directory
 def faults(state_dir: Path) -> None:
-    """Show the faults that are in place."""
+    """Show the faults that are in place, at every owner."""
     from baluarte import kill_switch
 
     with readable_errors():
-        kill_switch.show(state_dir.absolute())
+        kill_switch.show(state_dir.absolute(), click.echo)
 
 
 @chaos.command()
@@ -110,36 +115,41 @@ def slow_start(state_dir: Path, part: str, seconds: float, delay: float) -> None
 @chaos.command()
 @state_directory
 @click.argument("edge")
-@click.argument("toxic")
-@click.argument("attributes", nargs=-1, callback=_pairs)
+@click.argument("toxic", metavar="TYPE")
+@click.argument("attributes", metavar="[KEY=VALUE]...", nargs=-1, callback=_attributes)
 @_seconds
-@click.option("--upstream", is_flag=True, help="On what the caller says; else on the answers.")
-@click.option("--share", type=click.FloatRange(0, 1), default=1.0, help="Of the connections.")
+@click.option("--upstream", is_flag=True, help="In what the caller says; else in the answers.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of the connections.",
+)
 def toxic(
     state_dir: Path,
     edge: str,
     toxic: str,
-    attributes: dict[str, object],
+    attributes: dict[str, Any],
     seconds: float,
+    share: float,
     *,
     upstream: bool,
-    share: float,
 ) -> None:
-    """Do TOXIC to the connection EDGE, such as: gateway-users latency latency=300 jitter=50."""
-    from baluarte import kill_switch
+    """Harm the connection EDGE, for example: gateway-users latency latency=300 jitter=50."""
+    from baluarte import faults_by_hand
+    from chaos.owners import Toxic
 
-    state = state_dir.absolute()
-    body: dict[str, object] = {
-        "type": toxic,
-        "stream": "upstream" if upstream else "downstream",
-        "toxicity": share,
-        "attributes": attributes,
-        "lease_seconds": seconds,
-    }
+    order = Toxic(
+        edge=edge,
+        type=toxic,
+        attributes=attributes,
+        lease_seconds=seconds,
+        stream="upstream" if upstream else "downstream",
+        toxicity=share,
+    )
     with readable_errors():
-        name = kill_switch.edge_of(state, edge)
-        made = kill_switch.inject(state, "proxies", f"/proxies/{name}/toxics", body)
-    click.echo(f"{edge}: {made['type']} ({made['name']}), for {seconds:g} s at most")
+        click.echo(faults_by_hand.toxic(state_dir.absolute(), order).words)
 
 
 @chaos.command()
@@ -147,49 +157,42 @@ def toxic(
 @click.argument("edge")
 @_seconds
 def down(state_dir: Path, edge: str, seconds: float) -> None:
-    """Cut the connection EDGE: what is open is closed, and what is new is refused."""
-    from baluarte import kill_switch
+    """Cut the connection EDGE: what is open is closed, what is new is refused."""
+    from baluarte import faults_by_hand
+    from chaos.owners import Down
 
-    state = state_dir.absolute()
+    order = Down(edge=edge, lease_seconds=seconds)
     with readable_errors():
-        name = kill_switch.edge_of(state, edge)
-        body: dict[str, object] = {"enabled": False, "lease_seconds": seconds}
-        kill_switch.inject(state, "proxies", f"/proxies/{name}", body)
-    click.echo(f"{edge}: down, for {seconds:g} s at most")
+        click.echo(faults_by_hand.down(state_dir.absolute(), order).words)
 
 
 @chaos.command()
 @state_directory
 @click.argument("process")
-@click.argument("effect")
-@click.argument("attributes", nargs=-1, callback=_pairs)
+@click.argument("effect", metavar="TYPE")
+@click.argument("attributes", metavar="[KEY=VALUE]...", nargs=-1, callback=_attributes)
 @_seconds
-@click.option("--route", help="Only this path; * at its end stands for anything.")
+@click.option("--route", help="Only this path; a * at its end stands for anything.")
 @click.option("--caller", help="Only requests of this service.")
 @click.option("--topic", help="Only messages of this topic.")
-@click.option("--percent", type=click.FloatRange(0, 100), help="Of what fits.")
+@click.option("--percent", type=click.FloatRange(0, 100), help="Chance of each that fits.")
 @click.option("--first", type=click.IntRange(1), help="Only so many, and then no more.")
 def inject(
     state_dir: Path,
     process: str,
     effect: str,
-    attributes: dict[str, object],
+    attributes: dict[str, Any],
     seconds: float,
-    **target: object,
+    **narrowed: Any,
 ) -> None:
-    """Do EFFECT to what PROCESS answers or publishes, such as: users latency seconds=2."""
-    from baluarte import kill_switch
+    """Harm what PROCESS answers or publishes, for example: users latency seconds=2 --percent 30."""
+    from baluarte import faults_by_hand
+    from chassis.faults.contract import NewFault, Target
 
-    body: dict[str, object] = {
-        "type": effect,
-        "attributes": attributes,
-        "target": {name: value for name, value in target.items() if value is not None},
-        "leaseSeconds": seconds,
-        "experiment": "by hand",
-    }
+    target = Target(**{name: value for name, value in narrowed.items() if value is not None})
+    order = NewFault(type=effect, attributes=attributes, target=target, lease_seconds=seconds)
     with readable_errors():
-        made = kill_switch.inject(state_dir.absolute(), process, "/chaos/faults", body)
-    click.echo(f"{process}: {made['type']} (fault {made['id']}), for {seconds:g} s at most")
+        click.echo(faults_by_hand.inject(state_dir.absolute(), process, order).words)
 
 
 def _inject(state_dir: Path, wanted: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from chassis.contract import Operation, UserAccess
 from chassis.errors import CodedError, to_problem
 from chassis.faults import routes as fault_routes
 from chassis.faults.middleware import FaultMiddleware
-from chassis.faults.point import FaultPoint
+from chassis.faults.point import IN_STATE, FaultPoint
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
@@ -39,9 +39,6 @@ MAX_BODY = 1_000_000
 
 MAX_SECONDS = 10.0
 """Longest that an operation may run; a caller's `Deadline-Ms` can only shorten it."""
-
-FAULT_POINT = "fault_point"
-"""Name in the app's state by which the server finds out that there is one."""
 
 Handler = Callable[[Call, Any], Awaitable[msgspec.Struct]]
 Hook = Callable[[], Awaitable[None]]
@@ -102,6 +99,8 @@ def create_app(
         exception_handlers={HTTPException: _routing_problem(service)},
         lifespan=lifespan,
     )
+    # For whoever asks a composed app what it is made of, as the page of metrics does.
+    app.state.metrics, app.state.registry = metrics, registry
     if faults is not None:
         _install(faults, app, registry)
     return app
@@ -112,7 +111,7 @@ def _install(faults: FaultPoint, app: Starlette, registry: Registry) -> None:
     faults.routes = frozenset(route.path for route in app.routes if isinstance(route, Route))
     app.router.routes.extend(fault_routes.routes(faults))
     app.user_middleware.append(Middleware(FaultMiddleware, point=faults))
-    setattr(app.state, FAULT_POINT, faults)
+    setattr(app.state, IN_STATE, faults)
     registry.register("faults", close=faults.close)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from chassis import codes
+from chassis import codes, logs
 from chassis.context import Call
 from chassis.contract import Operation
 from chassis.credentials import Credentials
@@ -44,6 +44,9 @@ POOL_SIZE = 100
 HOP_MARGIN = 0.010
 """Seconds kept back on each hop, so that the callee gives up before we do and can say why."""
 
+_BETWEEN_SERVICES = frozenset({codes.SERVICE_UNAUTHENTICATED.name, codes.SERVICE_FORBIDDEN.name})
+
+_log = logs.get("client")
 _encoder = msgspec.json.Encoder()
 _problem_decoder = msgspec.json.Decoder(Problem)
 
@@ -240,7 +243,7 @@ class ServiceClient:
 
     def _refused(self, operation: Operation[Any, Any], status: int, answer: bytes) -> CodedError:
         try:
-            return from_problem(_problem_decoder.decode(answer))
+            error = from_problem(_problem_decoder.decode(answer))
         except msgspec.MsgspecError:
             if status >= 500:
                 return self._lost(operation)  # something between us failed
@@ -248,6 +251,14 @@ class ServiceClient:
                 f"The {self.service} service answered {status} without saying why.",
                 service=self.service,
             )
+        if error.code in _BETWEEN_SERVICES:
+            # A clock that is off, a key that is not trusted: no business of whoever asks us.
+            _log.error("credential refused", dependency=self.service, code=error.code)
+            return codes.UNAVAILABLE.error(
+                f"The {self.service} service does not accept our credential; nothing was done.",
+                service=self.service,
+            )
+        return error
 
 
 class _Doubt:

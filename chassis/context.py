@@ -115,3 +115,11 @@ def current_trace_id() -> str | None:
 def set_traceparent(value: str | None) -> None:
     """Bind a trace context to the running task and those that it starts, for its log lines."""
     _traceparent.set(value)
+
+
+def sampled_trace_id() -> str | None:
+    """The trace that the running task works in, 32 hexadecimal digits, if it is kept anywhere."""
+    traceparent = _traceparent.get()
+    if traceparent is None or not int(traceparent[-2:], 16) & 1:
+        return None
+    return traceparent[3:35]

@@ -115,6 +115,17 @@ END $ddl$
 """The PostgreSQL bus, in a database of its own: who wants what, one row per message and group, and
 what could not be decoded. `chassis.bus.postgres` uses it."""
 
+BUS_V2: Final = """
+CREATE TABLE bus_consumer (
+    topic text NOT NULL,
+    consumer_group text NOT NULL,
+    instance uuid NOT NULL,
+    seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT bus_consumer_pkey PRIMARY KEY (topic, consumer_group, instance)
+) WITH (fillfactor = 50)
+"""
+"""On top of `BUS_V1`: who consumes, told by the consumers' own signs of life."""
+
 
 def outbox_table(metadata: MetaData) -> Table:
     """`OUTBOX_V1` as metadata."""
@@ -165,8 +176,8 @@ def inbox_table(metadata: MetaData) -> Table:
     return table
 
 
-def bus_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
-    """`BUS_V1` as metadata."""
+def bus_tables(metadata: MetaData) -> tuple[Table, ...]:
+    """`BUS_V1` and `BUS_V2` as metadata."""
     subscription = Table(
         "bus_subscription",
         metadata,
@@ -194,7 +205,16 @@ def bus_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
         Column("created_at", _TIME, nullable=False),
         Column("died_at", _TIME, nullable=False, server_default=_NOW),
     )
-    return subscription, message, dead_letter
+    consumer = Table(
+        "bus_consumer",
+        metadata,
+        Column("topic", Text, nullable=False),
+        Column("consumer_group", Text, nullable=False),
+        Column("instance", Uuid, nullable=False),
+        Column("seen_at", _TIME, nullable=False, server_default=_NOW),
+        PrimaryKeyConstraint("topic", "consumer_group", "instance", name="bus_consumer_pkey"),
+    )
+    return subscription, message, dead_letter, consumer
 
 
 _TIME = DateTime(timezone=True)

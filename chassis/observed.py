@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Sequence
+from itertools import product
 
+from prometheus_client import Histogram
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,13 +15,16 @@ from chassis.context import (
     set_correlation_id,
     set_traceparent,
 )
-from chassis.metrics import Metrics
+from chassis.metrics import Metrics, exemplar
 from chassis.tracing import Kind, Span, span
 
 QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Routes that pollers call all the time: measured, but logged only when they fail."""
 
 _METHODS = frozenset({"GET", "POST", "OPTIONS", "HEAD"})
+
+_STATUS_CLASSES = ("2xx", "4xx", "5xx")
+"""Made at 0 for every route beforehand, so that the first error is a step and not a beginning."""
 
 _log = logs.get("http")
 
@@ -43,6 +48,11 @@ class Observed:
             route=(),
             status_class=(),
         )
+        self._children: dict[tuple[str, str, str], Histogram] = {}
+        for route in routes:
+            if isinstance(route, Route):
+                for method, status in product((route.methods or set()) - {"HEAD"}, _STATUS_CLASSES):
+                    self._child(method, route.path, status)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -113,10 +123,18 @@ class Observed:
         path = scope.get("route_label") or scope["path"]
         return path if path in self._paths else "other"
 
+    def _child(self, method: str, route: str, status_class: str) -> Histogram:
+        """Resolved once each; bounded, as methods, routes and classes are."""
+        labels = (method, route, status_class)
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._duration.labels(*labels)
+        return child
+
     def _record(self, scope: Scope, status: int, duration: float) -> None:
         route = self._label(scope)
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._duration.labels(method, route, f"{status // 100}xx").observe(duration)
+        self._child(method, route, f"{status // 100}xx").observe(duration, exemplar())
         if route in QUIET and status < 500:
             return
         _log.info(

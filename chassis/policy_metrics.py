@@ -14,7 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from chassis import codes
 from chassis.errors import CodedError, Unreached
-from chassis.metrics import AGE_BUCKETS, Metrics
+from chassis.metrics import AGE_BUCKETS, Metrics, exemplar
 from chassis.verdicts import judge
 from resilience import AttemptTimedOut, DeadlineExceeded, Fault, Pipeline
 from resilience.events import (
@@ -107,6 +107,12 @@ class PolicyMetrics:
             service=names,
         )
 
+        self._outcomes = {
+            (name, outcome): self._calls.labels(name, outcome)
+            for name in names
+            for outcome in OUTCOMES
+        }
+
     def watch(self, pipeline: Pipeline) -> None:
         """Show the breaker and the bulkhead of `pipeline` from now on, as they are at each scrape."""
         source = pipeline.source
@@ -130,7 +136,8 @@ class PolicyMetrics:
         """Count an event."""
         service = event.source.partition("/")[0]
         if isinstance(event, AttemptFinished):
-            self._calls.labels(service, outcome_of(event.error)).observe(event.seconds)
+            call = self._outcomes[service, outcome_of(event.error)]
+            call.observe(event.seconds, exemplar())
         elif isinstance(event, CallRejected):
             self._rejections.labels(service, REASONS.get(event.reason, "shed")).inc()
         elif isinstance(event, CallRetried):

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from chassis import logs, tracing
-from chassis.app import FAULT_POINT
+from chassis.faults.point import IN_STATE
 from chassis.settings import Settings, SettingsError
 
 DRAIN_SECONDS = 3
@@ -98,7 +98,7 @@ def _traced(settings: Settings) -> tracing.Tracing | None:
 
 def _http(app: Starlette) -> type[asyncio.Protocol] | Literal["httptools"]:
     """With a fault point, a server whose connections can be broken on purpose."""
-    if not hasattr(app.state, FAULT_POINT):
+    if not hasattr(app.state, IN_STATE):
         return "httptools"
     from chassis.faults.abortable import AbortableHttp
 

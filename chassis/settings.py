@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from chassis.reader import Reader as Reader
+from chassis.reader import SettingsError as SettingsError
+
 T = TypeVar("T")
 
 SERVICES = ("gateway", "users", "ledger", "transactions", "notifications")
@@ -37,14 +40,6 @@ class Environment(StrEnum):
     DEVELOPMENT = "development"
     TEST = "test"
     PRODUCTION = "production"
-
-
-class SettingsError(Exception):
-    """The settings are wrong. `problems` has a sentence each, with what to do."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(f"- {problem}" for problem in problems))
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,48 +93,6 @@ class Settings:
         return self.environment is Environment.PRODUCTION
 
 
-class Reader:
-    """Reads keys of an environment and collects what is wrong, to be told all at once.
-
-    Example: `reader.get("BALUARTE_PORT", parse=port, default=8000)`.
-    """
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
-
-    def get(self, key: str, *, parse: Callable[[str], T], default: T) -> T:
-        """The value of `key`, or `default` when it is absent or empty."""
-        text = self._environ.get(key, "").strip()
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError as error:
-            self.problems.append(f"{key} {error}")
-            return default
-
-    def require(self, key: str, *, parse: Callable[[str], T], default: T, hint: str) -> T:
-        """Like `get`, but absence is a problem, told with `hint`; `default` only fills the place."""
-        if not self._environ.get(key, "").strip():
-            self.problems.append(f"{key} is not set; {hint}")
-            return default
-        return self.get(key, parse=parse, default=default)
-
-    def pass_over(self, *keys: str) -> None:
-        """Say that these are settings too, though they do not count this time.
-
-        Whoever watches what is asked for then does not take them for misspelt ones.
-        """
-        for key in keys:
-            self._environ.get(key)
-
-    def finish(self) -> None:
-        """Raise `SettingsError` if anything was wrong."""
-        if self.problems:
-            raise SettingsError(self.problems)
-
-
 def read_settings(
     environ: Mapping[str, str],
     service: str,
@@ -176,12 +129,13 @@ def read_settings(
             parse=database_url,
             default=None,
             hint="give postgresql://user:password@host:port/database",
+            from_file=True,
         )
         if needs_database
         else None,
-        bus_database_url=keys.get("BALUARTE_BUS_DATABASE_URL", parse=database_url, default=None),
-        amqp_url=keys.get("BALUARTE_AMQP_URL", parse=amqp_url, default=None),
-        redis_url=keys.get("BALUARTE_REDIS_URL", parse=redis_url, default=None),
+        bus_database_url=_secret(keys, "BALUARTE_BUS_DATABASE_URL", database_url),
+        amqp_url=_secret(keys, "BALUARTE_AMQP_URL", amqp_url),
+        redis_url=_secret(keys, "BALUARTE_REDIS_URL", redis_url),
         peers={peer: _peer_urls(keys, peer) for peer in peers},
         log_level=keys.get("BALUARTE_LOG_LEVEL", parse=log_level, default="INFO"),
         chaos_token=_chaos_token(keys, environment),
@@ -189,6 +143,10 @@ def read_settings(
     if reader is None:
         keys.finish()
     return settings
+
+
+def _secret(keys: Reader, key: str, parse: Callable[[str], Secret]) -> Secret | None:
+    return keys.get(key, parse=parse, default=None, from_file=True)
 
 
 def _chaos_token(keys: Reader, environment: Environment) -> Secret | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chassis import codes
-from chassis.metrics import Metrics
+from chassis.metrics import Metrics, exemplar
 
 OK = "ok"
 DEGRADED = "degraded"
@@ -63,15 +63,22 @@ class Telemetry:
         self._limiter_fallbacks = metrics.counter(
             "gateway_rate_limit_fallback_total", "Rate limit decisions made without Valkey"
         )
-        for kind, names in self._root_fields.items():
-            for name in (*names, SEVERAL):
-                for outcome in OUTCOMES:
-                    self._duration.labels(name, kind, outcome)
-        for outcome in OUTCOMES:
-            self._duration.labels(OTHER, OTHER, outcome)
+        # The allow-list: a root field, `several`, `other`; `subject` makes no other.
+        allowed = [
+            (name, kind)
+            for kind, names in self._root_fields.items()
+            for name in (*names, SEVERAL, OTHER)
+        ]
+        self._answers = {
+            (Subject(name, kind), outcome): self._duration.labels(name, kind, outcome)
+            for name, kind in (*allowed, (OTHER, OTHER))
+            for outcome in OUTCOMES
+        }
 
     def subject(self, kind: str, asked: Iterable[str]) -> Subject:
         """The labels of an operation with those root fields."""
+        if kind not in self._root_fields:
+            return NOTHING
         names = set(asked)
         if len(names) > 1:
             return Subject(SEVERAL, kind)
@@ -79,7 +86,7 @@ class Telemetry:
         return Subject(name if name in self._root_fields.get(kind, ()) else OTHER, kind)
 
     def answered(self, subject: Subject, outcome: str, seconds: float) -> None:
-        self._duration.labels(subject.operation, subject.type, outcome).observe(seconds)
+        self._answers[subject, outcome].observe(seconds, exemplar())
 
     def field_error(self, kind: str, root_field: object, code: str) -> None:
         known = root_field in self._root_fields.get(kind, ())

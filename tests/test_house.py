@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ("baluarte", "chaos", "chassis", "graphql_api", "loadtests", "resilience", "services")
+SOURCE = (
+    *("baluarte", "chaos", "chassis", "graphql_api", "loadtests", "monitoring"),
+    *("resilience", "services"),
+)
 
 MODULE_LIMIT = 600
 MODULE_P90 = 335

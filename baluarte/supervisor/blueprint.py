@@ -13,7 +13,7 @@ from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import EmbeddedPostgres, end_orphans
 from baluarte.embedded.valkey import EmbeddedValkey
 from baluarte.migrate import HOUSES, database_name, with_database
-from baluarte.supervisor.edges import Direct, Lines, Proxied, command
+from baluarte.supervisor import edges
 from baluarte.supervisor.lifecycle import RestartPolicy
 from baluarte.supervisor.part import PartSpec
 from baluarte.supervisor.plan import PEERS, SERVICES, Plan
@@ -45,6 +45,8 @@ class Blueprint:
     """Settings for `migrate_all`."""
     edges: tuple[Edge, ...] = ()
     """Connections that lead through a proxy; none without `--chaos`."""
+    left_out: tuple[str, ...] = ()
+    """Connections that no proxy can stand in."""
 
     @property
     def specs(self) -> tuple[PartSpec, ...]:
@@ -57,7 +59,7 @@ def draw(
     """All parts of `plan`. Services and gateway load at once and wait for the file `gate`.
 
     Args:
-        chaos_token: opens the processes' fault points, under `--chaos`.
+        chaos_token: opens the fault points of the processes, under `--chaos`.
     """
     places = Places(plan.state)
     foundations = []
@@ -68,21 +70,28 @@ def draw(
     if plan.embeds_valkey:
         foundations.append(_valkey_spec(valkey))
     databases = _databases(plan, postgres)
-    lines = Proxied(frozenset(plan.ports.values())) if plan.chaos else Direct()
     redis_url = valkey.url if plan.embeds_valkey else plan.redis_url
     shared = _shared_settings(plan, chaos_token)
+    proxied = edges.Proxied(frozenset(plan.ports.values()))
+    through = proxied.through if plan.chaos else edges.direct
 
     def process(part: str, service: str) -> PartSpec:
-        told = {**shared, **_addresses(plan, part, service, databases, redis_url, lines)}
+        downstream = _downstream(plan, service, databases, redis_url)
+        told = {**shared, **_addresses(part, downstream, through)}
         return _process_spec(part, plan.ports[part], modules[service], gate, told)
 
     services = [process(part, service) for service in SERVICES for part in plan.members(service)]
     gateway = process("gateway", "gateway")
-    edges: tuple[Edge, ...] = ()
-    if isinstance(lines, Proxied):
-        foundations.append(_proxies_spec(plan, lines.config()))
-        edges = tuple(lines.edges.values())
-    return Blueprint(tuple(foundations), tuple(services), (gateway,), databases, edges)
+    if plan.chaos:
+        foundations.append(_proxies_spec(plan, proxied.config()))
+    return Blueprint(
+        tuple(foundations),
+        tuple(services),
+        (gateway,),
+        databases,
+        proxied.edges,
+        tuple(proxied.left_out),
+    )
 
 
 def _postgres_spec(server: EmbeddedPostgres) -> PartSpec:
@@ -126,47 +135,58 @@ def _database_of(name: str, told: Mapping[str, str]) -> str:
     return own or with_database(told["BALUARTE_DATABASE_URL"], database_name(name))
 
 
-def _addresses(
-    plan: Plan,
-    part: str,
-    service: str,
-    databases: Mapping[str, str],
-    redis_url: str | None,
-    lines: Lines,
-) -> dict[str, str]:
-    """Where a part finds what it calls, each by a line of its own. No process knows another's database."""
-    told = {}
-    for peer in PEERS[service]:
-        urls = [
-            lines.through(part, member, url)
-            for member, url in zip(plan.members(peer), plan.urls(peer), strict=True)
-        ]
-        told[f"BALUARTE_{peer.upper()}_URLS"] = ",".join(urls)
+def _downstream(
+    plan: Plan, service: str, databases: Mapping[str, str], redis_url: str | None
+) -> dict[str, list[tuple[str, str]]]:
+    """Settings with what a process calls, as names of parts and their URLs.
+
+    It knows its peers, its own database and the bus: no process knows another's database.
+    """
+    found = {
+        f"BALUARTE_{peer.upper()}_URLS": list(zip(plan.members(peer), plan.urls(peer), strict=True))
+        for peer in PEERS[service]
+    }
     if service in SERVICES:
         for name, target in ((service, "postgres"), ("bus", "bus")):
             if name in plan.wanted:
-                url = _database_of(name, databases)
-                told[f"BALUARTE_{name.upper()}_DATABASE_URL"] = lines.through(part, target, url)
+                key = f"BALUARTE_{name.upper()}_DATABASE_URL"
+                found[key] = [(target, _database_of(name, databases))]
         if plan.amqp_url:
-            told["BALUARTE_AMQP_URL"] = lines.through(part, "bus", plan.amqp_url)
+            found["BALUARTE_AMQP_URL"] = [("bus", plan.amqp_url)]
     if redis_url:
-        told["BALUARTE_REDIS_URL"] = lines.through(part, "valkey", redis_url)
+        found["BALUARTE_REDIS_URL"] = [("valkey", redis_url)]
+    return found
+
+
+def _addresses(
+    part: str, downstream: Mapping[str, list[tuple[str, str]]], through: edges.Through
+) -> dict[str, str]:
+    return {
+        key: ",".join(through(part, target, url) for target, url in urls)
+        for key, urls in downstream.items()
+    }
+
+
+def _inherited() -> dict[str, str]:
+    told = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    told["PYTHONPATH"] = str(HOUSES)
+    told["PYTHONUNBUFFERED"] = "1"
     return told
 
 
 def _shared_settings(plan: Plan, chaos_token: str) -> dict[str, str]:
-    told = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    told.update(plan.passed_on)
+    told = _inherited() | dict(plan.passed_on)
     told["BALUARTE_ENVIRONMENT"] = plan.environment.value
     told["BALUARTE_HOST"] = ports.LOOPBACK
     told["BALUARTE_STATE_DIR"] = str(plan.state)
     told["BALUARTE_KEYS_DIR"] = str(plan.state / "keys")
     if plan.chaos:
         told["BALUARTE_CHAOS_TOKEN"] = chaos_token
+        told.setdefault("BALUARTE_POLICIES_DIR", str(plan.policies))
+        # The users of a load say an address each (docs/load.md), so that the rate limiter can stay on.
+        told.setdefault("BALUARTE_TRUSTED_PROXIES", f"{ports.LOOPBACK}/32")
         if plan.environment is Environment.PRODUCTION:
-            told["BALUARTE_CHAOS_IN_PRODUCTION"] = "true"  # the operator has said so
-    told["PYTHONPATH"] = str(HOUSES)
-    told["PYTHONUNBUFFERED"] = "1"
+            told["BALUARTE_CHAOS_IN_PRODUCTION"] = "true"  # the operator has said it twice
     return told
 
 
@@ -174,7 +194,7 @@ def _proxies_spec(plan: Plan, config: str) -> PartSpec:
     port = plan.ports["proxies"]
     return PartSpec(
         "proxies",
-        lambda: command(plan.state, port, config),
+        lambda: edges.command(plan.state, port, config, _inherited()),
         readiness(port, "/version"),
         f"http://{ports.LOOPBACK}:{port}",
         _SERVICE_POLICY,

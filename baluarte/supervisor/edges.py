@@ -1,132 +1,140 @@
 """The edges of a platform under `--chaos`: every address that a process is told is a proxy's of its own.
 
-So a fault is for one connection of the platform's picture (`gateway-users`, `ledger-postgres`) and for no
-other. What only the supervisor asks (probes, migrations, demonstration data) goes direct: what watches must
-not lie.
+A fault is then for one connection of the platform's picture (`gateway-users`, `ledger-postgres`) and for
+no other. What only the supervisor asks (probes, migrations, demonstration data) goes direct: whoever
+watches must see the parts as they are.
 """
 
 import json
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from typing import Final
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from baluarte.embedded import ports
 from baluarte.embedded.command import Command
 from baluarte.embedded.places import write_private
 from baluarte.errors import BaluarteError
-from baluarte.migrate import HOUSES
 from chaos.roster import Edge
-
-DEFAULT_LEASE_SECONDS: Final = 600
-"""For a toxic from a client that knows no leases: nothing is left over night."""
 
 CONFIG: Final = "proxies.json"
 
+DEFAULT_LEASE_SECONDS: Final = 600
+"""Of a fault from a client that knows no leases: what is forgotten in the evening is over by the morning."""
+
 PORTS: Final = range(20_000, 32_000)
 """Where proxies listen: below the ports that systems give to outgoing connections, so that none of those
-takes a proxy's place while it is restarted."""
+takes a proxy's place while its process is restarted."""
 
-_TLS_SCHEMES: Final = frozenset({"https", "rediss", "amqps"})
-_PORTS_OF: Final = {"postgresql": 5432, "postgres": 5432, "redis": 6379, "amqp": 5672, "http": 80}
+_TRIES: Final = 1_000
+"""Ports that are looked at for one edge: more than that many taken ones are no accident."""
+
+_NAME_CHECKED: Final = frozenset({"https", "rediss", "amqps"})
+"""Schemes whose clients compare the server's certificate with the host that they were told."""
+
+_USUAL_PORTS: Final = {
+    "postgresql": 5432,
+    "postgres": 5432,
+    "redis": 6379,
+    "amqp": 5672,
+    "http": 80,
+}
+
+Through = Callable[[str, str, str], str]
+"""Gives the URL that `source` is told for `target`, whose own URL is the third argument."""
 
 
-class Lines(Protocol):
-    """How a process reaches what it calls."""
-
-    def through(self, source: str, target: str, url: str) -> str:
-        """The URL to tell `source`, for `url` of `target`."""
-        ...
+def direct(_source: str, _target: str, url: str) -> str:
+    """`Through` without `--chaos`: as it is."""
+    return url
 
 
-class Direct:
-    """Without `--chaos`: as it is."""
-
-    def through(self, source: str, target: str, url: str) -> str:  # noqa: ARG002
-        return url
+@dataclass(frozen=True, slots=True)
+class _Proxy:
+    edge: Edge
+    listen: str
+    upstream: str
 
 
 @dataclass(slots=True)
 class Proxied:
-    """Draws an edge for every line, and gives it a port.
+    """Draws an edge for everything that a process calls, each with a listening port of its own.
 
-    What is encrypted, or reached by a Unix socket, stays direct: its certificate names the real host.
+    What checks the name in a certificate, and what is reached through a Unix socket, stays direct and is
+    listed in `left_out`: no proxy can stand there unnoticed.
+
+    Args:
+        taken: ports that parts have.
     """
 
-    taken: frozenset[int] = frozenset()
-    """Ports that parts have."""
+    taken: frozenset[int]
     port_is_free: Callable[[int], bool] = ports.is_free
     chance: random.Random = field(default_factory=random.SystemRandom)
-    edges: dict[str, Edge] = field(default_factory=dict)
-    _listen: dict[str, int] = field(default_factory=dict)
-    _upstream: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    _proxies: dict[str, _Proxy] = field(default_factory=dict)
+    _used: set[int] = field(default_factory=set)
 
     def through(self, source: str, target: str, url: str) -> str:
-        """The URL of the edge's proxy; `url` itself where none can stand in between."""
-        upstream = _plain_address(url)
+        """`Through`, by way of the edge's proxy."""
+        name, parts = f"{source}-{target}", urlsplit(url)
+        upstream = _address(parts)
         if upstream is None:
+            self.left_out.append(name)
             return url
-        name = f"{source}-{target}"
-        if name not in self.edges:
-            self.edges[name] = Edge(name=name, source=source, target=target)
-            self._listen[name] = self._free()
-            self._upstream[name] = upstream
-        parts = urlsplit(url)
+        listen = f"{ports.LOOPBACK}:{self._port()}"
+        edge = Edge(name=name, source=source, target=target)
+        self._proxies[name] = _Proxy(edge, listen, upstream)
         login, at, _ = parts.netloc.rpartition("@")
-        netloc = f"{login}{at}{ports.LOOPBACK}:{self._listen[name]}"
-        return urlunsplit(parts._replace(netloc=netloc))
+        return urlunsplit(parts._replace(netloc=f"{login}{at}{listen}"))
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Those with a proxy."""
+        return tuple(proxy.edge for proxy in self._proxies.values())
 
     def config(self) -> str:
         """What the proxies' process reads: an array as `POST /populate` takes it."""
         return json.dumps(
             [
-                {
-                    "name": name,
-                    "listen": f"{ports.LOOPBACK}:{self._listen[name]}",
-                    "upstream": self._upstream[name],
-                }
-                for name in self.edges
-            ]
+                {"name": name, "listen": proxy.listen, "upstream": proxy.upstream}
+                for name, proxy in self._proxies.items()
+            ],
+            indent=1,
         )
 
-    def _free(self) -> int:
-        """A port of nobody's, tried from a random place on, so that platforms side by side do not race."""
-        used = self.taken | set(self._listen.values())
-        start = self.chance.randrange(len(PORTS))
-        for offset in range(len(PORTS)):
-            port = PORTS[(start + offset) % len(PORTS)]
-            if port not in used and self.port_is_free(port):
+    def _port(self) -> int:
+        for _ in range(_TRIES):
+            port = self.chance.choice(PORTS)
+            if port not in self.taken and port not in self._used and self.port_is_free(port):
+                self._used.add(port)
                 return port
         raise BaluarteError.of(
             "PORTS_TAKEN",
-            f"no port between {PORTS.start} and {PORTS.stop} is free for a fault proxy",
+            f"no port between {PORTS.start} and {PORTS.stop} was found free for a fault proxy",
             "end what listens there, or start without --chaos",
         )
 
 
-def command(state: Path, port: int, config: str) -> Command:
-    """Runs the proxies; written anew at each start, so that no fault outlives their process."""
+def _address(parts: SplitResult) -> str | None:
+    """`host:port` of a URL behind which a proxy is not noticed; else None."""
+    ssl_mode = parse_qs(parts.query).get("sslmode", ["prefer"])[-1]
+    if parts.scheme in _NAME_CHECKED or ssl_mode == "verify-full":
+        return None
+    port = parts.port or _USUAL_PORTS.get(parts.scheme)
+    if parts.hostname is None or port is None:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{host}:{port}"
+
+
+def command(state: Path, port: int, config: str, environment: Mapping[str, str]) -> Command:
+    """Runs the proxies, without any toxic: a fault does not outlive their process."""
     path = state / CONFIG
     write_private(path, config)
-    arguments = ("--port", str(port), "--config", str(path))
+    options = ("--port", str(port), "--config", str(path))
     lease = ("--default-lease", str(DEFAULT_LEASE_SECONDS))
-    return Command(
-        (sys.executable, "-P", "-m", "chaos.proxy", *arguments, *lease),
-        {"PYTHONPATH": str(HOUSES), "PYTHONUNBUFFERED": "1"},
-        Path.cwd(),
-    )
-
-
-def _plain_address(url: str) -> str | None:
-    """`host:port` of a URL that TCP faults can be done to without its noticing."""
-    parts = urlsplit(url)
-    encrypted = parts.scheme in _TLS_SCHEMES or parse_qs(parts.query).get("sslmode", ["disable"])[
-        -1
-    ] not in {"disable", "allow", "prefer"}
-    if encrypted or parts.hostname is None:
-        return None
-    port = parts.port or _PORTS_OF.get(parts.scheme)
-    return None if port is None else f"{parts.hostname}:{port}"
+    argv = (sys.executable, "-P", "-m", "chaos.proxy", *options, *lease)
+    return Command(argv, environment, Path.cwd())

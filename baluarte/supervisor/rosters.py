@@ -1,44 +1,58 @@
-"""Writes the roster of a platform under `--chaos`, and makes the role with which its auditor reads."""
+"""The roster of a platform under `--chaos`: written before its first part starts, gone after a clean stop."""
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from baluarte import databases, demo_data
-from baluarte.embedded import ports
+from baluarte import auditor, demo_data
 from baluarte.embedded.places import write_private
-from baluarte.migrate import database_name, with_database
 from baluarte.supervisor.blueprint import Blueprint
 from baluarte.supervisor.occupancy import Address
 from baluarte.supervisor.plan import Plan
 from chaos.roster import FILE, Owner, OwnerKind, Roster, Staff
 from chassis.settings import Environment
 
-AUDITED: Final = ("ledger", "transactions", "notifications")
-"""Databases that the proof of money reads."""
-
-AUDITOR: Final = "baluarte_auditor"
+_SECRET_BYTES: Final = 32
 
 
-def roster_of(plan: Plan, blueprint: Blueprint, address: Address, chaos_token: str) -> Roster:
-    """The roster of a platform that is about to start."""
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Drawn anew at each start.
+
+    Attributes:
+        chaos_token: opens the processes' fault points.
+        auditor: the password of the role that reads the embedded databases.
+    """
+
+    chaos_token: str
+    auditor: str
+
+    @classmethod
+    def draw(cls) -> "Secrets":
+        """New ones."""
+        return cls(secrets.token_urlsafe(_SECRET_BYTES), secrets.token_urlsafe(_SECRET_BYTES))
+
+
+def roster_of(plan: Plan, blueprint: Blueprint, address: Address, drawn: Secrets) -> Roster:
+    """What chaos tools must know of the platform that is about to start."""
+    processes = (*blueprint.gateways, *blueprint.services)
     return Roster(
-        gateway=_url(plan, "gateway"),
+        gateway=plan.url("gateway"),
         supervisor_token=address.token,
-        chaos_token=chaos_token,
+        chaos_token=drawn.chaos_token,
         owners=(
             Owner(kind=OwnerKind.SUPERVISOR, name="supervisor", url=address.url),
-            Owner(kind=OwnerKind.PROXIES, name="proxies", url=_url(plan, "proxies")),
+            Owner(kind=OwnerKind.PROXIES, name="proxies", url=plan.url("proxies")),
             *(
-                Owner(kind=OwnerKind.PROCESS, name=spec.name, url=_url(plan, spec.name))
-                for spec in (*blueprint.gateways, *blueprint.services)
+                Owner(kind=OwnerKind.PROCESS, name=spec.name, url=plan.url(spec.name))
+                for spec in processes
             ),
         ),
         edges=blueprint.edges,
-        databases=_databases(plan, blueprint),
+        databases=_audited(plan, blueprint, drawn.auditor),
         staff=_staff() if plan.demo else None,
         bus="postgres" if plan.amqp_url is None else "rabbitmq",
         production=plan.environment is Environment.PRODUCTION,
@@ -46,38 +60,22 @@ def roster_of(plan: Plan, blueprint: Blueprint, address: Address, chaos_token: s
 
 
 def write(state: Path, roster: Roster) -> None:
-    """Keep it where chaos tools look for it, for the operator's eyes only."""
+    """Keep it in the state directory, for its owner's eyes only."""
     write_private(state / FILE, msgspec.json.format(msgspec.json.encode(roster)).decode())
 
 
-async def admit_auditor(server: str, roster: Roster) -> None:
-    """Make the role that the roster's URLs name; it can read, and no more.
-
-    Args:
-        server: URL of the embedded server, as a role that may make others.
-    """
-    password = urlsplit(roster.databases["ledger"]).password or ""
-    async with databases.connection(server, ssl=False) as connection:
-        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", AUDITOR):
-            await connection.execute(f"CREATE ROLE {AUDITOR} LOGIN IN ROLE pg_read_all_data")
-        # Of our own making, and without a quote: hexadecimal digits.
-        await connection.execute(f"ALTER ROLE {AUDITOR} PASSWORD '{password}'")
+def strike(state: Path) -> None:
+    """Take it away: there is nothing any more that it could lead to."""
+    (state / FILE).unlink(missing_ok=True)
 
 
-def _databases(plan: Plan, blueprint: Blueprint) -> dict[str, str]:
-    """URLs for the auditor; none where the server or a database is not ours to make roles on."""
-    if not plan.embeds_postgres or any(name in plan.databases for name in AUDITED):
+def _audited(plan: Plan, blueprint: Blueprint, password: str) -> dict[str, str]:
+    """Nothing where the server or one of the databases is not ours to make roles on."""
+    if not plan.embeds_postgres or any(name in plan.databases for name in auditor.AUDITED):
         return {}
-    parts = urlsplit(blueprint.databases["BALUARTE_DATABASE_URL"])
-    netloc = f"{AUDITOR}:{secrets.token_hex(16)}@{ports.LOOPBACK}:{plan.ports['postgres']}"
-    server = urlunsplit(parts._replace(netloc=netloc))
-    return {name: with_database(server, database_name(name)) for name in AUDITED}
+    return auditor.urls(blueprint.databases["BALUARTE_DATABASE_URL"], password)
 
 
 def _staff() -> Staff:
     email = next(user.email for user in demo_data.USERS if user.key == "admin")
     return Staff(email=email, password=demo_data.PASSWORD)
-
-
-def _url(plan: Plan, part: str) -> str:
-    return f"http://{ports.LOOPBACK}:{plan.ports[part]}"

@@ -1,7 +1,7 @@
 """A run's page."""
 
 from chaos.record import Run
-from chaos.report import sections, words
+from chaos.report import comparison, sections, words
 from chaos.report.markup import element
 from chaos.report.page import document
 
@@ -12,6 +12,7 @@ _PARTS = (
     sections.over_time,
     sections.faults,
     sections.clients,
+    comparison.section,
     sections.invariants,
     sections.alerts,
     sections.facts,

@@ -58,7 +58,7 @@ def latency(axis: Axis, curves: Curves, _: Run) -> Panel | None:
     return _panel("latency", heading, key, axis, scale, charts.lines(axis, scale, found), found)
 
 
-def rates(axis: Axis, curves: Curves, run: Run) -> Panel | None:
+def rates(axis: Axis, curves: Curves, _: Run) -> Panel | None:
     """Answers a second, stacked by outcome."""
     found = together([curves[name] for name in RATES.values() if name in curves])
     if not found:
@@ -69,10 +69,8 @@ def rates(axis: Axis, curves: Curves, run: Run) -> Panel | None:
     scale = value_scale(sums, TOP + PLOT, TOP)
     told = []
     for outcome, name in RATES.items():
-        seen = sum(row.count for row in run.clients_saw if row.outcome is outcome)
         if any(value for curve in found if curve.name == name for _, value in curve.points):
-            text = words.OUTCOMES[outcome] + (f" ({seen:,})" if seen else "")
-            told.append((f"fill-{name} texture-{name}", text))
+            told.append((f"fill-{name} texture-{name}", words.OUTCOMES[outcome]))
     drawing = charts.stacked(axis, scale, found)
     key = legend(told)
     return _panel("rates", "Answers a second, by outcome", key, axis, scale, drawing, found)

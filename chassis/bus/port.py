@@ -62,6 +62,9 @@ class QueueStats:
         topic: what it receives.
         group: who consumes it.
         depth: messages not yet acknowledged, as far as the adapter can see.
+        ready: messages that wait for a consumer. PostgreSQL does not tell them from those that a consumer
+            holds, so that it is `depth` there.
+        consumers: processes that consume it or stand by; on PostgreSQL those that looked at it lately.
         oldest_age: seconds since the oldest of them was published; None when there is none, or when
             this process cannot know (RabbitMQ tells it only to the active consumer).
         dead_letters: undecodable messages set aside.
@@ -72,6 +75,8 @@ class QueueStats:
     depth: int
     oldest_age: float | None
     dead_letters: int
+    ready: int = 0
+    consumers: int = 0
 
 
 def check_group(topology: Topology, topic: str, group: str) -> None:

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis import logs
@@ -85,10 +86,22 @@ SELECT topic, consumer_group,
     (SELECT extract(epoch FROM clock_timestamp() - m.created_at) FROM bus_message AS m
      WHERE m.topic = q.topic AND m.consumer_group = q.consumer_group ORDER BY m.id LIMIT 1),
     (SELECT count(*) FROM bus_dead_letter AS d
-     WHERE d.topic = q.topic AND d.consumer_group = q.consumer_group)
+     WHERE d.topic = q.topic AND d.consumer_group = q.consumer_group),
+    (SELECT count(*) FROM bus_consumer AS c
+     WHERE c.topic = q.topic AND c.consumer_group = q.consumer_group
+     AND c.seen_at > clock_timestamp() - make_interval(secs => :present))
 FROM (SELECT DISTINCT topic, consumer_group FROM bus_subscription) AS q
 ORDER BY 1, 2
 """
+)
+_SEEN = text(
+    "INSERT INTO bus_consumer (topic, consumer_group, instance)"
+    " VALUES (:topic, :consumer_group, :instance)"
+    " ON CONFLICT (topic, consumer_group, instance) DO UPDATE SET seen_at = clock_timestamp()"
+)
+_GONE = text(
+    "DELETE FROM bus_consumer WHERE topic = :topic AND consumer_group = :consumer_group"
+    " AND (instance = :instance OR seen_at < clock_timestamp() - make_interval(secs => :present))"
 )
 
 log = logs.get(__name__)
@@ -105,6 +118,7 @@ class PostgresBusOptions:
         standby: seconds between looks while another process consumes the queue.
         backoff: pauses of a consumer while the database is away.
         count_limit: depths are counted up to here, since counting costs time.
+        seen_every, present: seconds between two signs of life of a consumer, and how long one counts.
     """
 
     pool_size: int = 6
@@ -113,6 +127,8 @@ class PostgresBusOptions:
     standby: float = 0.25
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 5.0))
     count_limit: int = 100_000
+    seen_every: float = 5.0
+    present: float = 15.0
 
 
 class PostgresBus:
@@ -161,17 +177,20 @@ class PostgresBus:
         try:
             yield consumer
         finally:
-            await consumer.release()
+            await consumer.leave()
 
     async def queue_stats(self) -> Sequence[QueueStats]:
         """See `Bus.queue_stats`."""
         try:
             await self._declare()
             async with autocommit(self._engine) as connection:
-                rows = await connection.execute(_STATS, {"limit": self._options.count_limit})
+                options = self._options
+                rows = await connection.execute(
+                    _STATS, {"limit": options.count_limit, "present": options.present}
+                )
                 return [
-                    QueueStats(topic, group, depth, _age(age), dead)
-                    for topic, group, depth, age, dead in rows
+                    QueueStats(topic, group, depth, _age(age), dead, depth, consumers)
+                    for topic, group, depth, age, dead, consumers in rows
                 ]
         except DatabaseError as error:
             raise BusUnavailable from error
@@ -216,6 +235,8 @@ class PostgresConsumer:
         self._lock = {"lock": ADVISORY_LOCK, "queue": f"{topic}/{group}"}
         self._names = {"topic": topic, "group": group}
         self._pace = pace
+        self._instance = uuid4()
+        self._seen_again_at = float("-inf")
         self._open = AsyncExitStack()
         self._uow: UnitOfWork | None = None
 
@@ -256,9 +277,28 @@ class PostgresConsumer:
         with suppress(DatabaseError):
             await self._open.aclose()
 
+    async def leave(self) -> None:
+        """Give back what is not acknowledged, and stop counting as a consumer."""
+        await self.release()
+        with suppress(DatabaseError):
+            await self._sign(_GONE, present=self._options.present)
+
+    async def _sign(self, statement: TextClause, **more: float) -> None:
+        told = self._queue | {"instance": self._instance} | more
+        async with transaction(self._engine) as uow:
+            await uow.connection.execute(statement, told)
+            await uow.commit()
+
+    async def _tell_of_life(self) -> None:
+        now = self._pace.clock.monotonic()
+        if now >= self._seen_again_at:
+            await self._sign(_SEEN)
+            self._seen_again_at = now + self._options.seen_every
+
     async def _look(self, limit: int) -> list[Delivery]:
         """The oldest deliveries, in a transaction that stays open; else none, after a pause."""
         await self.release()
+        await self._tell_of_life()
         async with autocommit(self._engine) as connection:
             if not await connection.scalar(_ANY, self._queue):
                 await self._pace.poll(self._options.poll_min, self._options.poll_max)

@@ -388,6 +388,8 @@ class RabbitBus:
             depth=ready + sum(consumer.held for consumer in held),
             oldest_age=max(ages, default=None),
             dead_letters=int(dead.declaration_result.message_count or 0),
+            ready=ready,
+            consumers=int(queue.declaration_result.consumer_count or 0),
         )
 
 

@@ -8,9 +8,11 @@ import socket
 import struct
 from typing import Any, cast
 
+from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chassis.faults.exchange import EXTENSION
+from chassis.faults.point import IN_STATE, STOPPING, FaultPoint
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER on, zero seconds: closing sends RST and drops what was not sent."""
@@ -23,6 +25,12 @@ class AbortableHttp(HttpToolsProtocol):
         super().on_message_begin()
         scope = cast("dict[str, Any]", self.scope)
         scope["extensions"] = {EXTENSION: _Connection(self.transport)}
+
+    def shutdown(self) -> None:
+        """The server stops: what faults keep waiting must not keep it waiting."""
+        point: FaultPoint = getattr(cast("Starlette", self.config.app).state, IN_STATE)
+        point.end_all(STOPPING)
+        super().shutdown()
 
 
 class _Connection:

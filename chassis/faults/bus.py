@@ -21,6 +21,7 @@ class FaultyBus:
     def __init__(self, bus: Bus, point: FaultPoint) -> None:
         self._bus = bus
         self._point = point
+        point.publishes = True
 
     async def publish(self, events: Sequence[Event]) -> None:
         await self._through(self._point.bus_faults, events)

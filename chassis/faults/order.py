@@ -17,11 +17,12 @@ _OF_MESSAGES = ("topic",)
 _OF_BOTH = ("percent", "skip", "first")
 
 
-def effect_of(wanted: NewFault, routes: Collection[str]) -> Effect:
+def effect_of(wanted: NewFault, routes: Collection[str], *, publishes: bool = True) -> Effect:
     """What is wanted, as the effect with its attributes.
 
     Args:
-        routes: paths that this process serves.
+        routes: paths that this process serves; empty when unknown.
+        publishes: whether it has a bus.
 
     Raises:
         CodedError: FAULT_TYPE_UNKNOWN, or INVALID_INPUT with the field that is to blame.
@@ -32,6 +33,8 @@ def effect_of(wanted: NewFault, routes: Collection[str]) -> Effect:
         raise codes.FAULT_TYPE_UNKNOWN.error(
             f"There is no fault of type {wanted.type[:40]!r}; choose among {known}.", field="type"
         )
+    if issubclass(kind, BusEffect) and not publishes:
+        raise _wrong("type", "is for messages, and this process publishes none; ask another one")
     _check_target(kind, wanted.target, routes)
     _check_duration(kind, wanted.duration)
     try:

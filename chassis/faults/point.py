@@ -22,6 +22,11 @@ from resilience.clock import SYSTEM_CLOCK, Clock, Timer
 MAX_FAULTS = 32
 """Faults in place at once: each request is compared with all of them."""
 
+IN_STATE = "fault_point"
+"""Name in the app's state by which the server finds the fault point."""
+
+STOPPING = "the process stops"
+
 _ID_BYTES = 4
 """Of a fault's id: tells a few dozen apart, short enough to be typed."""
 
@@ -42,6 +47,7 @@ class FaultPoint:
         service: the process' name.
         calls: what it was asked lately.
         routes: paths that it serves; a target must fit one of them. Empty: unknown.
+        publishes: whether it has a bus that faults reach.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class FaultPoint:
         self.clock = clock
         self.calls = CallRecord()
         self.routes: Collection[str] = ()
+        self.publishes = False
         self._token = token.reveal().encode()
         self._measures = Measures(metrics, service)
         self._wall = wall
@@ -88,7 +95,7 @@ class FaultPoint:
         Raises:
             CodedError: FAULT_TYPE_UNKNOWN, INVALID_INPUT, TOO_MANY_FAULTS; nothing was changed then.
         """
-        effect = effect_of(wanted, self.routes)
+        effect = effect_of(wanted, self.routes, publishes=self.publishes)
         if len(self.faults) >= MAX_FAULTS:
             raise codes.TOO_MANY_FAULTS.error(f"{MAX_FAULTS} are in place already; end one first.")
         fault = ActiveFault(
@@ -135,7 +142,7 @@ class FaultPoint:
 
     async def close(self) -> None:
         """The process leaves."""
-        self.end_all("the process stops")
+        self.end_all(STOPPING)
 
     @property
     def http_faults(self) -> tuple[ActiveFault, ...]:

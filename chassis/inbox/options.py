@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from chassis.database import IDLE_IN_TRANSACTION_TIMEOUT
+from chassis.messages import Event
 from chassis.pacing import Backoff
 
 MIN_RETENTION_DAYS: Final = 7
@@ -23,15 +24,15 @@ class InboxStats:
 class InboxListener(Protocol):
     """Told what the worker does, for metrics. Must not block."""
 
-    def handled(self, type_: str, seconds: float) -> None:
+    def handled(self, event: Event, seconds: float) -> None:
         """A message was handled and committed; `seconds` is what the handler's transaction took."""
         ...
 
-    def failed(self, type_: str, code: str) -> None:
-        """A message was not handled and will be tried again."""
+    def failed(self, event: Event | None, code: str, seconds: float) -> None:
+        """A message (None: one that cannot be decoded) was not handled and will be tried again."""
         ...
 
-    def parked(self, type_: str, code: str) -> None:
+    def parked(self, event: Event | None, code: str, seconds: float) -> None:
         """A message and those of its key behind it now wait for staff."""
         ...
 
@@ -43,11 +44,11 @@ class InboxListener(Protocol):
 class SilentInbox:
     """A listener that does not listen."""
 
-    def handled(self, type_: str, seconds: float) -> None: ...
+    def handled(self, event: Event, seconds: float) -> None: ...
 
-    def failed(self, type_: str, code: str) -> None: ...
+    def failed(self, event: Event | None, code: str, seconds: float) -> None: ...
 
-    def parked(self, type_: str, code: str) -> None: ...
+    def parked(self, event: Event | None, code: str, seconds: float) -> None: ...
 
     def backlog(self, stats: InboxStats) -> None: ...
 

@@ -122,9 +122,9 @@ class InboxWorker:
         except Exception as error:
             if head is None:
                 raise
-            await self._failed(head, error)
+            await self._failed(head, error, time.perf_counter() - started)
             return Turn.FAILED
-        self._listener.handled(event.type, time.perf_counter() - started)
+        self._listener.handled(event, time.perf_counter() - started)
         return Turn.HANDLED
 
     async def stats(self) -> InboxStats:
@@ -175,12 +175,11 @@ class InboxWorker:
         except TimeoutError:
             raise Postpone("HANDLER_TIMEOUT") from None
 
-    async def _failed(self, head: _Head, error: Exception) -> None:
+    async def _failed(self, head: _Head, error: Exception, seconds: float) -> None:
         verdict = judge(error)
         failures = head.failures + (1 if verdict.counts else 0)
         park = verdict.at_once or failures >= self._options.max_failures
-        type_ = _type_of(head.payload)
-        self._tell(head, type_, verdict, park)
+        self._tell(head, verdict, park, seconds)
         pause = self._options.backoff.pause(head.attempts + 1, self._pace.random)
         async with transaction(self._engine) as uow:
             await uow.connection.execute(
@@ -197,14 +196,15 @@ class InboxWorker:
             )
             await uow.commit()
 
-    def _tell(self, head: _Head, type_: str, verdict: Verdict, park: bool) -> None:
+    def _tell(self, head: _Head, verdict: Verdict, park: bool, seconds: float) -> None:
+        event = _event_of(head.payload)
         tell = self._listener.parked if park else self._listener.failed
-        tell(type_, verdict.code)
+        tell(event, verdict.code, seconds)
         write = log.error if park else log.warning
         write(
             "message parked" if park else "message not handled",
             messageId=head.message_id,
-            type=type_,
+            type="undecodable" if event is None else event.type,
             code=verdict.code,
             attempt=head.attempts + 1,
         )
@@ -286,8 +286,8 @@ def _code(error: Exception) -> str:
     return error.code if isinstance(error, CodedError) else type(error).__name__
 
 
-def _type_of(payload: bytes) -> str:
+def _event_of(payload: bytes) -> Event | None:
     try:
-        return decode(payload).type
+        return decode(payload)
     except ValueError:
-        return "undecodable"
+        return None

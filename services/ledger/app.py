@@ -16,7 +16,7 @@ from chassis.credentials import Verifier
 from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
-from chassis.messaging import consumers, relay
+from chassis.messaging import consumers, queue_gauges, relay
 from chassis.periodic import Periodic
 from chassis.policies import WRITER, Policies
 from chassis.process import Process, open_database
@@ -81,6 +81,7 @@ def build(
             writer,
             *policies.workers(),
             relay(engine, bus, metrics),
+            queue_gauges(bus, metrics),
             *consumers(engine, bus, SERVICE, (messages.USER_EVENTS,), intake.handlers(), metrics),
             Periodic("audit", Audit(engine, metrics).run_once, every=audit.EVERY),
         ],

@@ -14,7 +14,7 @@ from chassis.database import transaction
 from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
-from chassis.messaging import consumers, relay
+from chassis.messaging import consumers, queue_gauges, relay
 from chassis.periodic import Periodic
 from chassis.policies import Policies
 from chassis.process import Process, open_database
@@ -76,6 +76,7 @@ def build(
         workers=[
             *policies.workers(),
             relay(engine, bus, metrics),
+            queue_gauges(bus, metrics),
             *consumers(engine, bus, SERVICE, TOPICS, handlers, metrics),
             Periodic("deliveries", deliveries.work, every=POLL),
             _pruner(engine, settings.retention_days),

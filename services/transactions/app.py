@@ -17,7 +17,7 @@ from chassis.credentials import Verifier
 from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
-from chassis.messaging import consumers, relay
+from chassis.messaging import consumers, queue_gauges, relay
 from chassis.policies import Policies
 from chassis.process import Process, open_database
 from chassis.settings import Settings
@@ -95,6 +95,7 @@ def build(
             parts.recovery,
             parts.pruning.worker(),
             relay(engine, bus, metrics),
+            queue_gauges(bus, metrics),
             *consumers(engine, bus, SERVICE, TOPICS, names.HANDLERS, metrics),
         ],
     )

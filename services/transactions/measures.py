@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from chassis.metrics import AGE_BUCKETS, Metrics
+from chassis.metrics import AGE_BUCKETS, Metrics, exemplar
 from services.transactions.contract import TransactionType
 from services.transactions.leases import Backlog
 from services.transactions.rows import Row
 
 _TYPES = tuple(type_.value.lower() for type_ in TransactionType)
 _OUTCOMES = ("completed", "failed")
+_SAGA = "transfer"
 
 
 class Measures:
@@ -26,11 +27,14 @@ class Measures:
             type=_TYPES,
             outcome=_OUTCOMES,
         )
-        self._age = metrics.histogram(
-            "bank_transfer_settlement_seconds",
+        ages = metrics.histogram(
+            "saga_duration_seconds",
             "Time from the commit of PENDING to the outcome",
             buckets=(0.005, 0.01, 0.025, 0.05, *AGE_BUCKETS),
+            saga=(_SAGA,),
+            outcome=_OUTCOMES,
         )
+        self._ages = {outcome: ages.labels(_SAGA, outcome) for outcome in _OUTCOMES}
         self.accepted = metrics.counter(
             "bank_transfers_accepted_total", "Transactions committed as PENDING"
         )
@@ -54,8 +58,11 @@ class Measures:
         self._oldest = metrics.gauge(
             "saga_oldest_in_progress_age_seconds",
             "Age of the oldest transaction that is still PENDING; 0 when there is none",
-        )
-        self._pending = metrics.gauge("saga_in_progress", "Transactions that are PENDING")
+            saga=(_SAGA,),
+        ).labels(_SAGA)
+        self._pending = metrics.gauge(
+            "saga_in_progress", "Transactions that are PENDING", saga=(_SAGA,)
+        ).labels(_SAGA)
 
     def answered_pending(self) -> None:
         """A request was told PENDING: accepted, and carried out later."""
@@ -64,9 +71,11 @@ class Measures:
 
     def settled(self, row: Row) -> None:
         """A transaction has reached its outcome."""
-        self._transfers.labels(row.type.value.lower(), row.status.value.lower()).inc()
+        outcome = row.status.value.lower()
+        self._transfers.labels(row.type.value.lower(), outcome).inc()
         if row.processed_at is not None:
-            self._age.observe(max(0.0, (row.processed_at - row.created_at).total_seconds()))
+            seconds = (row.processed_at - row.created_at).total_seconds()
+            self._ages[outcome].observe(max(0.0, seconds), exemplar())
 
     def backlog(self, backlog: Backlog) -> None:
         """What is pending now."""

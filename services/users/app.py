@@ -21,7 +21,7 @@ from chassis.faults.point import FaultPoint, token_clock, token_skew
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.keyset import KeySet
-from chassis.messaging import relay
+from chassis.messaging import queue_gauges, relay
 from chassis.metrics import Metrics
 from chassis.periodic import Periodic
 from chassis.policies import CACHE, Policies
@@ -185,6 +185,7 @@ def _workers(
 
     return [
         relay(engine, bus, metrics),
+        queue_gauges(bus, metrics),
         Periodic("signing keys", keep_keys, every=RELOAD_EVERY),
         Periodic("cache refresher", refresher.work, every=POLL),
         Periodic("expired sessions", prune, every=PRUNE_EVERY),

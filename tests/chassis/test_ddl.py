@@ -6,7 +6,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
 
 from chassis.database import create_engine, transaction
-from chassis.ddl import BUS_V1, INBOX_V1, OUTBOX_V1, bus_tables, inbox_table, outbox_table
+from chassis.ddl import BUS_V1, BUS_V2, INBOX_V1, OUTBOX_V1, bus_tables, inbox_table, outbox_table
 from tests.conftest import CreateDatabase
 
 
@@ -24,7 +24,7 @@ async def test_frozen_sql_and_metadata_agree(create_database: CreateDatabase) ->
 
     engine = create_engine(await create_database("ddl"), application_name="test")
     async with transaction(engine) as uow:
-        for statement in (OUTBOX_V1, INBOX_V1, BUS_V1):
+        for statement in (OUTBOX_V1, INBOX_V1, BUS_V1, BUS_V2):
             await uow.connection.execute(text(statement))
         assert await uow.connection.run_sync(differences) == []
     await engine.dispose()

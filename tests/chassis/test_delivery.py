@@ -14,7 +14,7 @@ from chassis.bus.port import Bus
 from chassis.bus.postgres import PostgresBus, PostgresBusOptions
 from chassis.bus.rabbitmq import RabbitBus, RabbitOptions
 from chassis.database import create_engine, transaction
-from chassis.ddl import BUS_V1, INBOX_V1, OUTBOX_V1
+from chassis.ddl import BUS_V1, BUS_V2, INBOX_V1, OUTBOX_V1
 from chassis.inbox import InboxOptions, InboxReceiver, InboxWorker
 from chassis.messages import USER_EVENTS, USER_REGISTERED, Event
 from chassis.outbox import OutboxRelay, RelayOptions, enqueue
@@ -167,7 +167,7 @@ async def test_broker_killed_in_mid_stream(
 ) -> None:
     """A broker that is killed while events flow loses none, and each takes effect once, in order."""
     if isinstance(bus := breakable.open(), PostgresBus):
-        await make_tables(bus._engine, BUS_V1)
+        await make_tables(bus._engine, BUS_V1, BUS_V2)
     async with (
         database(await create_database("producer"), OUTBOX_V1) as producer,
         database(
@@ -211,7 +211,7 @@ async def test_processes_come_and_go(create_database: CreateDatabase) -> None:
             INBOX_V1,
             "CREATE TABLE effect (n serial PRIMARY KEY, key text, number bigint)",
         ) as consumer,
-        database(bus_url, BUS_V1),
+        database(bus_url, BUS_V1, BUS_V2),
     ):
         producing = asyncio.create_task(produce(producer))
         for _ in range(6):

@@ -7,9 +7,7 @@ import pytest
 
 from chassis.bus.postgres import PostgresBus
 from chassis.bus.rabbitmq import RabbitBus
-from chassis.inbox import InboxStats
-from chassis.messaging import InboxMetrics, Loop, RelayMetrics, bus_of
-from chassis.metrics import Metrics
+from chassis.messaging import Loop, bus_of
 from chassis.settings import Settings, SettingsError, read_settings
 from resilience.testing import settle
 
@@ -85,30 +83,3 @@ def test_no_bus_is_a_settings_error(tmp_path: Path) -> None:
     """A process without a bus does not start, and is told which settings to give."""
     with pytest.raises(SettingsError, match="BALUARTE_BUS_DATABASE_URL and BALUARTE_AMQP_URL"):
         bus_of(settings(tmp_path))
-
-
-def test_metrics_follow_the_listeners() -> None:
-    """What relay and inbox report is what a scraper reads."""
-    metrics = Metrics()
-    relay, inbox = RelayMetrics(metrics), InboxMetrics(metrics, ("user.registered",))
-    relay.published(3)
-    relay.failed("UNAVAILABLE")
-    relay.backlog(5, 1.5)
-    inbox.handled("user.registered", 0.01)
-    inbox.failed("user.registered", "UNAVAILABLE")
-    inbox.parked("user.registered", "UNDECODABLE")
-    inbox.backlog(InboxStats(pending=2, parked=1, oldest_age=9.0))
-    page = metrics.expose("")[0].decode()
-    for line in (
-        "outbox_published_total 3.0",
-        'outbox_failures_total{code="UNAVAILABLE"} 1.0',
-        "outbox_pending 5.0",
-        "outbox_oldest_age_seconds 1.5",
-        'inbox_handling_seconds_count{type="user.registered"} 1.0',
-        'inbox_failures_total{code="UNAVAILABLE",type="user.registered"} 1.0',
-        'inbox_parks_total{code="UNDECODABLE",type="user.registered"} 1.0',
-        "inbox_pending 2.0",
-        "inbox_parked_messages 1.0",
-        "inbox_oldest_age_seconds 9.0",
-    ):
-        assert line in page, line

@@ -15,7 +15,7 @@ from chassis.bus.port import Bus
 from chassis.bus.postgres import PostgresBus, PostgresBusOptions
 from chassis.bus.rabbitmq import RabbitBus, RabbitOptions
 from chassis.database import create_engine, transaction
-from chassis.ddl import BUS_V1
+from chassis.ddl import BUS_V1, BUS_V2
 from chassis.messages import USER_EVENTS, USER_REGISTERED, Topology
 from chassis.pacing import Backoff
 from tests.cable import Cable
@@ -68,6 +68,7 @@ class PostgresMaker(BusMaker):
 
     async def prepare(self) -> None:
         await self._execute(BUS_V1)
+        await self._execute(BUS_V2)
 
     async def publish_garbage(self, topic: str, type_: str, body: bytes) -> None:
         await self._execute(

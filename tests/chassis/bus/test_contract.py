@@ -217,6 +217,27 @@ async def test_queue_stats(bus: Bus) -> None:
         await eventually(lambda: depth_is(2))
 
 
+async def test_stats_tell_who_consumes(open_bus: Opener) -> None:
+    """A consumer counts from its first look to its end, and what nobody consumes is ready."""
+    watching, consuming = open_bus(), open_bus()
+
+    async def consumers_are(wanted: int) -> bool:
+        return (await stats_of(watching)).consumers == wanted
+
+    await watching.publish([event(n) for n in range(3)])
+    assert (await stats_of(watching)).consumers == 0
+    await eventually(lambda: ready_is(watching, 3))
+    async with consuming.consume(USER_EVENTS, "ledger") as consumer:
+        assert len(await drain(consumer, 3)) == 3
+        await eventually(lambda: consumers_are(1))
+    await eventually(lambda: consumers_are(0))
+    assert await ready_is(watching, 0)
+
+
+async def ready_is(bus: Bus, wanted: int) -> bool:
+    return (await stats_of(bus)).ready == wanted
+
+
 async def test_publisher_recovers_from_a_broken_connection(
     maker: BusMaker, open_bus: Opener
 ) -> None:

@@ -1,5 +1,6 @@
 """Connections are broken for real on the event loop that production uses, too."""
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -8,8 +9,10 @@ import uvloop
 from starlette.applications import Starlette
 
 from chassis.faults.abortable import AbortableHttp
-from chassis.server import server_config
+from chassis.server import DRAIN_SECONDS, server_config
+from resilience.testing import FakeClock
 from tests.chassis.faults.faulted import running_faulted
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize("type_", ["abort", "lose_answer", "truncate", "omission"])
@@ -25,6 +28,20 @@ def test_broken_on_uvloop(tmp_path: Path, type_: str) -> None:
             assert (await faulted.say())[0] == 200
 
     uvloop.run(scenario())
+
+
+async def test_a_process_that_stops_waits_for_no_fault(tmp_path: Path) -> None:
+    """A request kept in silence is reset when the server is told to stop, and not when its patience ends."""
+    async with running_faulted(tmp_path, clock=FakeClock()) as faulted:
+        await faulted.inject("omission")
+        asking = asyncio.create_task(faulted.say())
+        await eventually(lambda: faulted.point.http_faults[0].met == 1)
+        began = asyncio.get_running_loop().time()
+
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await asking
+    assert asyncio.get_running_loop().time() - began < DRAIN_SECONDS
+    assert not faulted.point.faults
 
 
 def test_only_with_a_fault_point() -> None:

@@ -71,6 +71,13 @@ def test_what_is_wrong_is_named(wanted: NewFault, field: str, told: str) -> None
     assert told in caught.value.detail
 
 
+def test_a_process_without_a_bus_takes_no_bus_faults() -> None:
+    """The gateway publishes nothing, so that such a fault could never be met there."""
+    with pytest.raises(CodedError, match="publishes none"):
+        effect_of(order("bus_lose"), ROUTES, publishes=False)
+    effect_of(order("abort"), ROUTES, publishes=False)
+
+
 def test_every_topic_and_route_that_there_is_will_do() -> None:
     """A star may cover several routes, and a process that does not know its routes takes any."""
     effect_of(order("bus_delay", attributes={"seconds": 1}, topic="transaction-events"), ROUTES)

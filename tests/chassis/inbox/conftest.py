@@ -66,18 +66,24 @@ class Recorder:
         self.parks: list[tuple[str, str]] = []
         self.stats: list[InboxStats] = []
 
-    def handled(self, type_: str, seconds: float) -> None:
+    def handled(self, event: Event, seconds: float) -> None:
         assert seconds >= 0
-        self.handled_types.append(type_)
+        self.handled_types.append(event.type)
 
-    def failed(self, type_: str, code: str) -> None:
-        self.failures.append((type_, code))
+    def failed(self, event: Event | None, code: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.failures.append((_type(event), code))
 
-    def parked(self, type_: str, code: str) -> None:
-        self.parks.append((type_, code))
+    def parked(self, event: Event | None, code: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.parks.append((_type(event), code))
 
     def backlog(self, stats: InboxStats) -> None:
         self.stats.append(stats)
+
+
+def _type(event: Event | None) -> str:
+    return "undecodable" if event is None else event.type
 
 
 class ListBus:

@@ -1,12 +1,15 @@
 """The ledger's check of itself: silent when money is right, loud when it is not, bounded."""
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chassis.database import create_engine, transaction
 from chassis.metrics import Metrics
 from services.ledger.audit import Audit, Imbalance
 from services.ledger.contract import PostingResult
 from services.ledger.holds import HoldAction
 from services.ledger.measures import Measures
+from tests.conftest import MigratedDatabase
 from tests.services.ledger.conftest import EXTERNAL, Bank, hold, open_bank, transfer
 
 
@@ -27,6 +30,20 @@ async def test_a_ledger_that_is_right(bank: Bank, engine: AsyncEngine) -> None:
     at = shown(metrics, "ledger_check_last_success_timestamp_seconds")
     assert at is not None
     assert at > 1_700_000_000
+
+
+async def test_an_empty_ledger_has_been_checked(migrated_database: MigratedDatabase) -> None:
+    """Before the first account the check succeeds too, and says when: nothing is there to be wrong."""
+    engine = create_engine(await migrated_database("ledger"), application_name="test")
+    metrics = Metrics()
+    async with transaction(engine) as uow:
+        await uow.connection.execute(text("DELETE FROM accounts"))
+        await uow.commit()
+
+    assert await Audit(engine, metrics).check() == []
+
+    assert (shown(metrics, "ledger_check_last_success_timestamp_seconds") or 0) > 1_700_000_000
+    await engine.dispose()
 
 
 async def test_money_out_of_nowhere_is_seen(database_url: str, engine: AsyncEngine) -> None:

@@ -416,8 +416,8 @@ async def test_readiness_and_metrics(platform: Platform) -> None:
         return {
             'bank_transfers_total{outcome="completed",type="deposit"} 1.0',
             "bank_transfers_accepted_total 1.0",
-            "saga_oldest_in_progress_age_seconds 0.0",
-            "saga_in_progress 0.0",
+            'saga_oldest_in_progress_age_seconds{saga="transfer"} 0.0',
+            'saga_in_progress{saga="transfer"} 0.0',
         } <= set(metrics)
 
     await eventually(told, timeout=30)

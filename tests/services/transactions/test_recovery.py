@@ -253,18 +253,18 @@ async def test_age_of_the_oldest_is_measured(bank: Bank) -> None:
     """The metrics tell how many are pending and how old the oldest is; 0 when there is none."""
     metrics = Metrics()
     recovery = bank.rebuild(metrics, recovery=RecoveryOptions(measure_every=0.001)).recovery
-    read = metrics.registry.get_sample_value
+    read, saga = metrics.registry.get_sample_value, {"saga": "transfer"}
     await leave_pending(bank, 3)
     bank.ledger.gate.clear()
     await bank.execute("UPDATE transactions SET created_at = now() - interval '90 s'")
     stop = asyncio.Event()
     running = asyncio.create_task(recovery.run(stop))
 
-    await eventually(lambda: read("saga_in_progress") == 3)
-    assert 90 <= (read("saga_oldest_in_progress_age_seconds") or 0) < 120
+    await eventually(lambda: read("saga_in_progress", saga) == 3)
+    assert 90 <= (read("saga_oldest_in_progress_age_seconds", saga) or 0) < 120
     bank.ledger.gate.set()
-    await eventually(lambda: read("saga_oldest_in_progress_age_seconds") == 0)
-    assert read("saga_in_progress") == 0
+    await eventually(lambda: read("saga_oldest_in_progress_age_seconds", saga) == 0)
+    assert read("saga_in_progress", saga) == 0
     stop.set()
     await asyncio.wait_for(running, 10)
 

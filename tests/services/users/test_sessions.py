@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from chassis import codes
 from chassis.context import Call
 from chassis.errors import CodedError
+from chassis.metrics import Metrics
 from chassis.tokens import AccessTokens
 from services.users import families
+from services.users.accounts import Accounts
 from services.users.contract import Login, Logout, Refresh, Register, Session
 from services.users.keys import KeyRing
 from services.users.passwords import HashingOptions, Passwords
-from services.users.sessions import Sessions
+from services.users.sessions import SessionMetrics, Sessions
 
 CALL = Call.background("gateway")
 PASSWORD = "correct horse battery"
@@ -72,6 +74,26 @@ async def test_registration_signs_in_with_verifiable_token(
     claims = jwt.decode(session.access_token, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 900
     assert claims["jti"]
+
+
+async def test_a_skewed_clock_dates_access_tokens_and_nothing_else(
+    engine: AsyncEngine, passwords: Passwords, keys: KeyRing
+) -> None:
+    """With the fault `token_skew` an access token is an hour old when made; refresh tokens are not."""
+    skewed = Sessions(
+        engine,
+        passwords,
+        keys,
+        Accounts(None),
+        SessionMetrics(Metrics()),
+        skew=lambda: -3600.0,
+    )
+    session = await register(skewed)
+
+    with pytest.raises(CodedError, match="TOKEN_EXPIRED"):
+        await AccessTokens(keys.public_keys).verify(session.access_token)
+    assert session.refresh_expires_in == 7 * 86_400
+    assert (await refresh(skewed, session)).user == session.user
 
 
 async def test_registration_enqueues_its_event_with_the_row(
@@ -221,7 +243,7 @@ async def test_lost_answer_can_be_asked_for_again(sessions: Sessions) -> None:
 async def test_a_late_request_overtaken_by_its_retry_does_not_end_the_session(
     sessions: Sessions,
 ) -> None:
-    """The answer that the owner got stays good when the first, late request is answered to nobody after it."""
+    """The answer that the owner got stays good when a first, late request is answered after it."""
     first = await register(sessions)
     held = await refresh(sessions, first)
     await refresh(sessions, first)  # it was sent first, and arrives now

@@ -1,0 +1,1 @@
+"""Prometheus: recording rules, alerts, and what is scraped."""
