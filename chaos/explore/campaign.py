@@ -106,7 +106,7 @@ async def explore(platform: Platform, declared: Declared, plan: Plan, say: Say) 
     try:
         if plan.down:
             async for one in _outages(platform, laboratory, operations, experiments, say):
-                experiments.append(one)
+                experiments.append(one)  # noqa: PERF401 - what was found before an error stays
         looked = [await laboratory.second_look(one) for one in experiments]
         failures = await _shrunk(laboratory, looked, say)
     except (BaselineNotMet, PlatformError) as error:  # an hour's work must not be lost for that
