@@ -4,13 +4,13 @@ Each command speaks to the owner of the faults directly: it works with the gatew
 dead. Scenarios (`baluarte chaos run`) will stand beside these.
 """
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors, state_directory
 
 _seconds = click.option(
@@ -22,9 +22,29 @@ _seconds = click.option(
 )
 
 
+def _attributes(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int | float | str]:
+    """`key=value` pairs; what reads as a number is one."""
+    found: dict[str, int | float | str] = {}
+    for value in values:
+        name, separator, text = value.partition("=")
+        if not name or not separator:
+            raise click.BadParameter(f"{value!r} is not KEY=VALUE, for example latency=300")
+        found[name] = _number(text)
+    return found
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
 @click.group(name="chaos")
 def chaos() -> None:
-    """Kill, pause and hold down parts of a platform that was started with --chaos.
+    """Break parts and connections of a platform that was started with --chaos, on a leash.
 
     Every fault ends by itself; `baluarte chaos stop` ends all of them at once.
     """
@@ -35,37 +55,24 @@ def chaos() -> None:
 def stop(state_dir: Path) -> None:
     """Undo every fault, now.
 
-    Where no supervisor runs any more, parts that it left paused are continued, so that they end.
+    Supervisor, fault proxies and processes are each told directly. Where no supervisor runs any more,
+    parts that it left paused are continued, so that they end. Exit code 1: an owner that lives was not
+    reached.
     """
-    from baluarte.supervisor import client, occupancy
+    from baluarte import kill_switch
 
-    state = state_dir.absolute()
     with readable_errors():
-        try:
-            address = occupancy.address(state)
-        except BaluarteError:
-            if not (left := occupancy.continue_leftovers(state)):
-                raise
-            click.echo(f"the supervisor is gone; continued what it left: {', '.join(left)}")
-            return
-        faults = client.ask(address, "DELETE", "/faults")["faults"]
-    for fault in faults:
-        click.echo(f"undone: {_words(fault)}")
-    click.echo("no fault is in place")
+        kill_switch.stop(state_dir.absolute(), click.echo)
 
 
 @chaos.command()
 @state_directory
 def faults(state_dir: Path) -> None:
-    """Show the faults that are in place."""
-    from baluarte.supervisor import client, occupancy
+    """Show the faults that are in place, at every owner."""
+    from baluarte import kill_switch
 
     with readable_errors():
-        found = client.ask(occupancy.address(state_dir.absolute()), "GET", "/faults")["faults"]
-    for fault in found:
-        click.echo(_words(fault))
-    if not found:
-        click.echo("no fault is in place")
+        kill_switch.show(state_dir.absolute(), click.echo)
 
 
 @chaos.command()
@@ -103,6 +110,89 @@ def slow_start(state_dir: Path, part: str, seconds: float, delay: float) -> None
     """Make the next starts of PART late."""
     wanted = {"part": part, "kind": "slow_start", "seconds": seconds, "delay": delay}
     _inject(state_dir, wanted)
+
+
+@chaos.command()
+@state_directory
+@click.argument("edge")
+@click.argument("toxic", metavar="TYPE")
+@click.argument("attributes", metavar="[KEY=VALUE]...", nargs=-1, callback=_attributes)
+@_seconds
+@click.option("--upstream", is_flag=True, help="In what the caller says; else in the answers.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of the connections.",
+)
+def toxic(
+    state_dir: Path,
+    edge: str,
+    toxic: str,
+    attributes: dict[str, Any],
+    seconds: float,
+    share: float,
+    *,
+    upstream: bool,
+) -> None:
+    """Harm the connection EDGE, for example: gateway-users latency latency=300 jitter=50."""
+    from baluarte import faults_by_hand
+    from chaos.owners import Toxic
+
+    order = Toxic(
+        edge=edge,
+        type=toxic,
+        attributes=attributes,
+        lease_seconds=seconds,
+        stream="upstream" if upstream else "downstream",
+        toxicity=share,
+    )
+    with readable_errors():
+        click.echo(faults_by_hand.toxic(state_dir.absolute(), order).words)
+
+
+@chaos.command()
+@state_directory
+@click.argument("edge")
+@_seconds
+def down(state_dir: Path, edge: str, seconds: float) -> None:
+    """Cut the connection EDGE: what is open is closed, what is new is refused."""
+    from baluarte import faults_by_hand
+    from chaos.owners import Down
+
+    order = Down(edge=edge, lease_seconds=seconds)
+    with readable_errors():
+        click.echo(faults_by_hand.down(state_dir.absolute(), order).words)
+
+
+@chaos.command()
+@state_directory
+@click.argument("process")
+@click.argument("effect", metavar="TYPE")
+@click.argument("attributes", metavar="[KEY=VALUE]...", nargs=-1, callback=_attributes)
+@_seconds
+@click.option("--route", help="Only this path; a * at its end stands for anything.")
+@click.option("--caller", help="Only requests of this service.")
+@click.option("--topic", help="Only messages of this topic.")
+@click.option("--percent", type=click.FloatRange(0, 100), help="Chance of each that fits.")
+@click.option("--first", type=click.IntRange(1), help="Only so many, and then no more.")
+def inject(
+    state_dir: Path,
+    process: str,
+    effect: str,
+    attributes: dict[str, Any],
+    seconds: float,
+    **narrowed: Any,
+) -> None:
+    """Harm what PROCESS answers or publishes, for example: users latency seconds=2 --percent 30."""
+    from baluarte import faults_by_hand
+    from chassis.faults.contract import NewFault, Target
+
+    target = Target(**{name: value for name, value in narrowed.items() if value is not None})
+    order = NewFault(type=effect, attributes=attributes, target=target, lease_seconds=seconds)
+    with readable_errors():
+        click.echo(faults_by_hand.inject(state_dir.absolute(), process, order).words)
 
 
 def _inject(state_dir: Path, wanted: Mapping[str, Any]) -> None:

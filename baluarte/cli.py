@@ -1,6 +1,5 @@
 """The command line. Each command is thin: it reads options, calls what does the work, shows."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -10,7 +9,10 @@ from pathlib import Path
 
 import click
 
+from baluarte.chaos.commands import COMMANDS
 from baluarte.chaos_commands import chaos
+from baluarte.chaos_explore import explore
+from baluarte.deploy_commands import demo, migrate, secrets
 from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors, state_directory
 
@@ -157,19 +159,7 @@ def _refuse_unknown_parts(parts: tuple[str, ...], known: list[str], directory: P
         )
 
 
-@main.command()
-def migrate() -> None:
-    """Create and migrate the databases that the environment names, without starting anything.
-
-    BALUARTE_DATABASE_URL is a server whose role may create databases;
-    BALUARTE_<SERVICE>_DATABASE_URL names a service's own.
-    """
-    from baluarte import migrate as migrations
-
-    with readable_errors():
-        done = asyncio.run(migrations.migrate_all(os.environ))
-    for service, outcome in done.items():
-        click.echo(migrations.describe(service, outcome))
-
-
-main.add_command(chaos)
+for command in (*COMMANDS, explore):
+    chaos.add_command(command)
+for command in (chaos, demo, migrate, secrets):
+    main.add_command(command)

@@ -15,12 +15,14 @@ import aiohttp
 import msgspec
 
 from baluarte.demo_data import PASSWORD, TRANSACTIONS, USERS, DemoTransaction, DemoUser
+from baluarte.errors import BaluarteError, invalid
 from chassis import codes
 from chassis.client import ServiceClient, open_session
 from chassis.context import Call
 from chassis.contract import Operation
 from chassis.credentials import Credentials
 from chassis.errors import CodedError
+from chassis.settings import SettingsError, read_settings
 from services.ledger.contract import DEFAULT_CURRENCY
 from services.transactions import contract as transactions
 from services.users import contract as users
@@ -29,10 +31,34 @@ Req = TypeVar("Req", bound=msgspec.Struct)
 Res = TypeVar("Res", bound=msgspec.Struct)
 
 PRINCIPAL = "baluarte"
+_SERVICES = (users.SERVICE, transactions.SERVICE)
 
 _STEP_SECONDS = 30.0  # for one step with its repetitions
 _CALL_SECONDS = 5.0
 _PAUSE = 0.2  # between repetitions, and between looks at a pending transaction
+
+
+def load_as_told(environ: Mapping[str, str]) -> bool:
+    """Load into the services that the environment names; False in production, where nothing is done.
+
+    Raises:
+        BaluarteError: SETTING_INVALID, or DEMO_INCOMPLETE when a service refused or did not answer.
+    """
+    try:
+        settings = read_settings(environ, PRINCIPAL, needs_database=False, peers=_SERVICES)
+        if settings.in_production:
+            return False
+        asyncio.run(load(settings.peers, settings.keys_dir))
+    except SettingsError as error:
+        raise BaluarteError(*(invalid(problem) for problem in error.problems)) from error
+    except (CodedError, TimeoutError) as error:
+        code = error.code if isinstance(error, CodedError) else "not settled in time"
+        raise BaluarteError.of(
+            "DEMO_INCOMPLETE",
+            f"the demonstration data are not complete ({code})",
+            "see that the services are ready, and run it again: it adds what is missing",
+        ) from error
+    return True
 
 
 async def load(urls: Mapping[str, Sequence[str]], keys: Path) -> None:

@@ -15,6 +15,12 @@ class Problem:
         return f"{self.code}: {self.what}\n  → {self.way_out}"
 
 
+def invalid(problem: str) -> Problem:
+    """A reader's sentence, `what is wrong; what to do`, as a problem."""
+    what, _, way_out = problem.partition("; ")
+    return Problem("SETTING_INVALID", what, way_out or "correct it")
+
+
 class BaluarteError(Exception):
     """An operator-facing failure; carries every problem found, never only the first."""
 

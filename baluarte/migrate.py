@@ -1,6 +1,4 @@
-"""Creates the platform's databases and brings each to its newest schema.
-
-    python -m baluarte.migrate
+"""Creates the platform's databases and brings each to its newest schema (`baluarte migrate`).
 
 Services never import Alembic; this one process migrates for all of them, from the revision files
 beside each service (`services/<name>/migrations/versions/*.py`) and the bus. A database that is at
@@ -11,8 +9,6 @@ transaction, under an advisory lock: wholly or not at all, and by one process at
 import ast
 import asyncio
 import importlib
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +25,8 @@ from asyncpg.exceptions import (
 )
 
 from baluarte import databases
-from baluarte.errors import BaluarteError
+from baluarte.errors import BaluarteError, invalid
+from chassis.secret_files import secret_text
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -138,7 +135,7 @@ async def _current_revision(url: str) -> str | None:
                 return None
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
     except databases.CONNECTION_ERRORS as error:
-        raise _unreachable(url, error) from error
+        raise unreachable(url, error) from error
     return None if revision is None else str(revision)
 
 
@@ -229,11 +226,11 @@ async def create_missing(server_url: str, names: Sequence[str]) -> list[str]:
             "BALUARTE_<SERVICE>_DATABASE_URL for each",
         ) from error
     except databases.CONNECTION_ERRORS as error:
-        raise _unreachable(server_url, error) from error
+        raise unreachable(server_url, error) from error
     return created
 
 
-def _unreachable(url: str, error: BaseException) -> BaluarteError:
+def unreachable(url: str, error: BaseException) -> BaluarteError:
     if isinstance(error, InvalidCatalogNameError):
         name = unquote(urlsplit(url).path.strip("/"))
         return BaluarteError.of(
@@ -260,15 +257,31 @@ def database_urls(environment: Mapping[str, str]) -> dict[str, str]:
 
     `BALUARTE_<SERVICE>_DATABASE_URL` wins; `BALUARTE_DATABASE_URL` gives the server for the rest.
     """
-    server = environment.get("BALUARTE_DATABASE_URL", "").strip()
-    urls = {}
-    for service in LOCATIONS:
-        own = environment.get(f"BALUARTE_{service.upper()}_DATABASE_URL", "").strip()
-        if own:
-            urls[service] = own
-        elif server:
-            urls[service] = with_database(server, database_name(service))
+    urls = own_urls(environment)
+    if server := url_in(environment, "BALUARTE_DATABASE_URL"):
+        for service in LOCATIONS:
+            urls.setdefault(service, with_database(server, database_name(service)))
     return urls
+
+
+def own_urls(environment: Mapping[str, str]) -> dict[str, str]:
+    """The databases that have a URL of their own in `environment`, by service."""
+    own = {name: f"BALUARTE_{name.upper()}_DATABASE_URL" for name in LOCATIONS}
+    return {name: url for name, key in own.items() if (url := url_in(environment, key))}
+
+
+def url_in(environment: Mapping[str, str], key: str) -> str:
+    """The URL under `key` or in the file that `<key>_FILE` names; empty when neither is set."""
+    try:
+        return secret_text(environment, key)
+    except ValueError as error:
+        raise BaluarteError(invalid(str(error))) from None
+
+
+def wanted(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The databases that are needed: the bus has none when it runs on RabbitMQ."""
+    with_broker = bool(url_in(environment, "BALUARTE_AMQP_URL"))
+    return tuple(name for name in LOCATIONS if name != "bus" or not with_broker)
 
 
 async def migrate_all(
@@ -287,7 +300,7 @@ async def migrate_all(
             f"no database is given for {', '.join(missing)}",
             f"set BALUARTE_DATABASE_URL to a server whose role may create databases, or {keys}",
         )
-    server = environment.get("BALUARTE_DATABASE_URL", "").strip()
+    server = url_in(environment, "BALUARTE_DATABASE_URL")
     ours = [s for s in services if server and urls[s] == with_database(server, database_name(s))]
     if ours:
         await create_missing(server, [database_name(service) for service in ours])
@@ -311,19 +324,3 @@ def describe(service: str, done: Migrated) -> str:
     if not done.changed:
         return f"{service}: at {done.after}"
     return f"{service}: {done.before or 'empty'} → {done.after}"
-
-
-def main() -> int:
-    """Migrate what the environment names; 0 when all databases are at their newest revision."""
-    try:
-        done = asyncio.run(migrate_all(os.environ))
-    except BaluarteError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    for service, outcome in done.items():
-        sys.stdout.write(f"{describe(service, outcome)}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -48,6 +48,13 @@ UNLIMITED = {
     "BALUARTE_LOG_LEVEL": "INFO",
 }
 
+LIMITED = {
+    # Each user of a load says its own address (docs/load.md), so that the limiter can stay on.
+    "BALUARTE_TRUSTED_PROXIES": f"{LOOPBACK}/32",
+    "BALUARTE_LOG_LEVEL": "INFO",
+}
+"""For `limits`: the usual ones, per user and per address that a client on this machine forwards."""
+
 
 @dataclass
 class Sandbox:
@@ -139,17 +146,20 @@ def up(state: Path, *options: str) -> tuple[str, ...]:
 
 @contextlib.asynccontextmanager
 async def sandbox(
-    *options: str, environ: Mapping[str, str] | None = None
+    *options: str,
+    environ: Mapping[str, str] | None = None,
+    limits: Mapping[str, str] = UNLIMITED,
 ) -> AsyncIterator[Sandbox]:
     """A platform with demo data, ready to be used; ended, with all that it left, after the block.
 
     Args:
         options: further ones of `baluarte up`, such as `--chaos`.
         environ: further settings.
+        limits: `UNLIMITED`, or `LIMITED` for loads that keep the rate limiter on.
     """
     with reachable_folder("sandbox") as folder:
         state = folder / "state"
-        running = await start(up(state, *options), state, free_ports(), environ or {})
+        running = await start(up(state, *options), state, free_ports(), environ or {}, limits)
         try:
             yield running
         finally:
@@ -157,7 +167,11 @@ async def sandbox(
 
 
 async def start(
-    arguments: Sequence[str], state: Path, ports: Mapping[str, int], environ: Mapping[str, str]
+    arguments: Sequence[str],
+    state: Path,
+    ports: Mapping[str, int],
+    environ: Mapping[str, str],
+    limits: Mapping[str, str] = UNLIMITED,
 ) -> Sandbox:
     """Run Python with `arguments`, which bring a platform up; returns when it says that it is ready.
 
@@ -170,7 +184,7 @@ async def start(
             sys.executable,
             *arguments,
             cwd=HOUSES,
-            env=_plain() | UNLIMITED | told | dict(environ),
+            env=_plain() | dict(limits) | told | dict(environ),
             stdout=file,
             stderr=asyncio.subprocess.STDOUT,
             stdin=asyncio.subprocess.DEVNULL,

@@ -4,21 +4,22 @@ import asyncio
 import contextlib
 import importlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from baluarte import demo_data, migrate
+from baluarte import auditor, demo_data, migrate
 from baluarte.embedded.identity import has_a_name
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import end_orphans
-from baluarte.errors import BaluarteError, Problem
-from baluarte.supervisor import occupancy
+from baluarte.errors import BaluarteError, Problem, invalid
+from baluarte.supervisor import occupancy, rosters
 from baluarte.supervisor.blueprint import MODULES, Blueprint, draw
 from baluarte.supervisor.faults import Desk
-from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, invalid, make_plan
+from baluarte.supervisor.plan import PRINCIPAL, SERVICES, Options, Plan, make_plan
 from baluarte.supervisor.rehearsal import rehearse
 from baluarte.supervisor.screen import Screen
 from baluarte.supervisor.supervisor import StopRequest, Supervisor, run_until_asked
@@ -58,16 +59,18 @@ class Up:
             address = occupancy.announce(plan.state, plan.ports["supervisor"])
             gate = plan.state / DATABASES_READY
             gate.unlink(missing_ok=True)
-            blueprint = await asyncio.to_thread(draw, plan, gate, self.modules)
+            drawn = rosters.Secrets.draw()
+            blueprint = await asyncio.to_thread(draw, plan, gate, self.modules, drawn.chaos_token)
             self.screen.show(f"starting {', '.join(spec.name for spec in blueprint.specs)}")
-            async with contextlib.AsyncExitStack() as stack:
+            with _enrolled(plan, blueprint, address, drawn):
+                async with contextlib.AsyncExitStack() as stack:
 
-                async def bring_up() -> None:
-                    serving = stack.enter_async_context(_served(supervisor, address, desk))
-                    await self._bring_up(plan, blueprint, supervisor, serving)
-                    self._welcome(plan, time.monotonic() - began)
+                    async def bring_up() -> None:
+                        serving = stack.enter_async_context(_served(supervisor, address, desk))
+                        await self._bring_up(plan, blueprint, supervisor, serving, drawn)
+                        self._welcome(plan, time.monotonic() - began)
 
-                await run_until_asked(supervisor, bring_up, request)
+                    await run_until_asked(supervisor, bring_up, request)
             gate.unlink(missing_ok=True)
         self.screen.show("everything is stopped")
 
@@ -88,6 +91,7 @@ class Up:
         blueprint: Blueprint,
         supervisor: Supervisor,
         serving: Awaitable[object],
+        drawn: rosters.Secrets,
     ) -> None:
         """Everything is launched at once; what needs the databases waits at the gate."""
         servers = supervisor.launch(blueprint.foundations)
@@ -99,6 +103,8 @@ class Up:
         for service, outcome in done.items():
             if outcome.changed:
                 supervisor.say(f"migrated {migrate.describe(service, outcome)}", part="databases")
+        if plan.chaos:
+            await _prepare_chaos(plan, blueprint, supervisor, drawn)
         (plan.state / DATABASES_READY).touch(mode=0o600)
         await supervisor.ready([*services, *gateways])
         if plan.demo:
@@ -168,6 +174,38 @@ def _make_keys(folder: Path) -> None:
         generate_keys(folder, ("gateway", *SERVICES, PRINCIPAL))
     except SettingsError as error:
         raise BaluarteError(*(invalid(problem) for problem in error.problems)) from error
+
+
+@contextlib.contextmanager
+def _enrolled(
+    plan: Plan, blueprint: Blueprint, address: occupancy.Address, drawn: rosters.Secrets
+) -> Iterator[None]:
+    """While the platform runs under `--chaos` its roster lies there; it stays after a SIGKILL only."""
+    rosters.strike(plan.state)  # of a supervisor that was killed
+    if not plan.chaos:
+        yield
+        return
+    shutil.rmtree(plan.policies, ignore_errors=True)  # mechanisms that an experiment turned off
+    plan.policies.mkdir(mode=0o700)
+    rosters.write(plan.state, rosters.roster_of(plan, blueprint, address, drawn))
+    try:
+        yield
+    finally:
+        rosters.strike(plan.state)
+
+
+async def _prepare_chaos(
+    plan: Plan, blueprint: Blueprint, supervisor: Supervisor, drawn: rosters.Secrets
+) -> None:
+    """What chaos tools are promised by the roster, once the databases are there."""
+    if blueprint.left_out:
+        names = ", ".join(blueprint.left_out)
+        text = (
+            f"no proxy can stand where names of certificates are checked, or in a socket: {names}"
+        )
+        supervisor.say(text, "warning", part="proxies")
+    if plan.embeds_postgres:
+        await auditor.admit(blueprint.databases["BALUARTE_DATABASE_URL"], drawn.auditor)
 
 
 def _desk(supervisor: Supervisor) -> Desk:

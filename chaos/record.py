@@ -177,7 +177,7 @@ class Moment(_Record, frozen=True, kw_only=True):
 
 
 class Curve(_Record, frozen=True, kw_only=True):
-    """A time series: `points` of (time, value); None is a gap."""
+    """A time series: `points` of (time, value); None is a gap. `chaos/report/curves.py` has the names."""
 
     name: str
     unit: str
@@ -218,6 +218,40 @@ class Figures(_Record, frozen=True, kw_only=True):
     """Seconds until queues and outboxes were empty after the revert."""
 
 
+class Contrast(_Record, frozen=True, kw_only=True):
+    """One measure of two cohorts, and whether they differ (`chaos/statistics.py`)."""
+
+    measure: str
+    """`availability` or `latency`."""
+    control: float | None = None
+    """Of those without the fault: a share, or the median in seconds."""
+    treated: float | None = None
+    """Of those with it."""
+    effect: float | None = None
+    """How far apart: the difference of shares, or how much more often than half the treated wait longer."""
+    minimum: float = 0.0
+    """Smallest effect that matters."""
+    p: float | None = None
+    """Chance of a difference at least so large when there is none."""
+    differs: bool | None = None
+    """Significant and large enough; None: too few samples to tell."""
+    test: str = ""
+    """Name of the test."""
+
+
+class Comparison(_Record, frozen=True, kw_only=True):
+    """An A/B of two cohorts of users, the faults in one only."""
+
+    control: str
+    treated: str
+    control_size: int
+    """Answers."""
+    treated_size: int
+    alpha: float
+    """Largest p that counts as a difference, for each measure."""
+    contrasts: tuple[Contrast, ...] = ()
+
+
 class Run(_Record, frozen=True, kw_only=True):
     """A whole run."""
 
@@ -254,3 +288,5 @@ class Run(_Record, frozen=True, kw_only=True):
     alerts: tuple[AlertSeen, ...] = ()
     figures: Figures = Figures()
     log: tuple[Moment, ...] = ()
+    comparison: Comparison | None = None
+    """Of two cohorts, where the faults were for one only."""

@@ -19,9 +19,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from chassis import codes, logs, wire
-from chassis.context import Call, accepted_traceparent
+from chassis.context import Call
 from chassis.contract import Operation, UserAccess
 from chassis.errors import CodedError, to_problem
+from chassis.faults import routes as fault_routes
+from chassis.faults.middleware import FaultMiddleware
+from chassis.faults.point import IN_STATE, FaultPoint
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
@@ -53,6 +56,7 @@ def create_app(
     workers: Sequence[Worker] = (),
     routes: Sequence[BaseRoute] = (),
     on_start: Sequence[Hook] = (),
+    faults: FaultPoint | None = None,
     max_body: int = MAX_BODY,
     max_seconds: float = MAX_SECONDS,
 ) -> Starlette:
@@ -64,6 +68,7 @@ def create_app(
         workers: background work, restarted with backoff when it fails, stopped before the registry closes.
         routes: further routes, for an app that is more than its operations.
         on_start: run in order before the first request; a failure stops the start.
+        faults: the fault point of the process, if it is to have one.
         max_body: bytes of a request body.
         max_seconds: longest that an operation may run.
     """
@@ -96,7 +101,18 @@ def create_app(
     )
     # For whoever asks a composed app what it is made of, as the page of metrics does.
     app.state.metrics, app.state.registry = metrics, registry
+    if faults is not None:
+        _install(faults, app, registry)
     return app
+
+
+def _install(faults: FaultPoint, app: Starlette, registry: Registry) -> None:
+    """Put the fault point behind what observes, so that what it does is seen as the process' own doing."""
+    faults.routes = frozenset(route.path for route in app.routes if isinstance(route, Route))
+    app.router.routes.extend(fault_routes.routes(faults))
+    app.user_middleware.append(Middleware(FaultMiddleware, point=faults))
+    setattr(app.state, IN_STATE, faults)
+    registry.register("faults", close=faults.close)
 
 
 def _routing_problem(service: str) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -178,7 +194,7 @@ class _Endpoint:
             service=caller,
             user=user if operation.user is not UserAccess.NONE else None,
             user_token=token,
-            traceparent=accepted_traceparent(headers.get("traceparent")),
+            traceparent=scope["traceparent"],
         )
         return wire.encode(await self._run(call, request))
 

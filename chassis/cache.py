@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from chassis.metrics import Metrics
 from chassis.settings import Secret
+from chassis.tracing import Kind, span
 from chassis.verdicts import judge
 from resilience import BreakerOptions, Pipeline, PipelineOptions, ResilienceError
 
@@ -117,9 +118,10 @@ class Cache(Generic[T]):
         self._read = pipeline.read(self._fetch)
         self._write = pipeline.mutation(self._store)
         self._delete = pipeline.mutation(self._remove)
-        name = namespace.partition(":")[0]
+        self._cache = namespace.partition(":")[0]
         self._count = {
-            result: metrics.requests.labels(name, result) for result in ("hit", "miss", "error")
+            result: metrics.requests.labels(self._cache, result)
+            for result in ("hit", "miss", "error")
         }
 
     async def get_many(self, keys: Sequence[str]) -> Mapping[str, T]:
@@ -127,7 +129,10 @@ class Cache(Generic[T]):
         if self._redis is None or not keys:
             return {}
         try:
-            answers = await self._read(self._redis, keys)
+            with span("cache get", Kind.CLIENT) as asking:
+                asking.tell("db.system.name", "redis")
+                asking.tell("baluarte.cache", self._cache)
+                answers = await self._read(self._redis, keys)
         except FAILURES:
             self._count["error"].inc()
             return {}
@@ -154,7 +159,10 @@ class Cache(Generic[T]):
         encoded = {key: (version, encode(value)) for key, (version, value) in entries.items()}
         small = {key: item for key, item in encoded.items() if len(item[1]) <= MAX_VALUE_BYTES}
         try:
-            await self._write(self._redis, small)
+            with span("cache set", Kind.CLIENT) as telling:
+                telling.tell("db.system.name", "redis")
+                telling.tell("baluarte.cache", self._cache)
+                await self._write(self._redis, small)
         except FAILURES:
             self._count["error"].inc()
             return False

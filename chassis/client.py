@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from chassis import codes
+from chassis import codes, logs
 from chassis.context import Call
 from chassis.contract import Operation
 from chassis.credentials import Credentials
 from chassis.errors import CodedError, Problem, Unreached, from_problem
 from chassis.replicas import Replicas
+from chassis.tracing import Kind, span
 from chassis.verdicts import judge, refused
 from resilience import (
     DeadlineExceeded,
@@ -43,6 +44,9 @@ POOL_SIZE = 100
 HOP_MARGIN = 0.010
 """Seconds kept back on each hop, so that the callee gives up before we do and can say why."""
 
+_BETWEEN_SERVICES = frozenset({codes.SERVICE_UNAUTHENTICATED.name, codes.SERVICE_FORBIDDEN.name})
+
+_log = logs.get("client")
 _encoder = msgspec.json.Encoder()
 _problem_decoder = msgspec.json.Decoder(Problem)
 
@@ -152,7 +156,21 @@ class ServiceClient:
         doubt: "_Doubt",
     ) -> Any:
         """The answer, decoded."""
-        headers = self._headers(call, operation)
+        with span(str(operation), Kind.CLIENT, parent=call.traceparent) as attempt:
+            attempt.tell("peer.service", self.service)
+            attempt.tell("baluarte.attempt", doubt.attempts)
+            return await self._exchange(
+                url, self._headers(call, operation, attempt.traceparent), operation, body, doubt
+            )
+
+    async def _exchange(
+        self,
+        url: str,
+        headers: dict[str, str],
+        operation: Operation[Any, Any],
+        body: bytes | None,
+        doubt: "_Doubt",
+    ) -> Any:
         doubt.sent()
         try:
             async with self._session.request(
@@ -180,7 +198,9 @@ class ServiceClient:
             doubt.settled()
         raise error
 
-    def _headers(self, call: Call, operation: Operation[Any, Any]) -> dict[str, str]:
+    def _headers(
+        self, call: Call, operation: Operation[Any, Any], traceparent: str | None
+    ) -> dict[str, str]:
         left = max(0, int(_time_left(call) * 1000))
         headers = {"deadline-ms": str(left), "x-correlation-id": call.correlation_id}
         if operation.method == "POST":
@@ -189,8 +209,8 @@ class ServiceClient:
             headers["authorization"] = f"Bearer {self._credentials.token_for(self.service)}"
         if call.user_token is not None:
             headers["user-authorization"] = f"Bearer {call.user_token}"
-        if call.traceparent is not None:
-            headers["traceparent"] = call.traceparent
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         return headers
 
     async def _read(
@@ -223,7 +243,7 @@ class ServiceClient:
 
     def _refused(self, operation: Operation[Any, Any], status: int, answer: bytes) -> CodedError:
         try:
-            return from_problem(_problem_decoder.decode(answer))
+            error = from_problem(_problem_decoder.decode(answer))
         except msgspec.MsgspecError:
             if status >= 500:
                 return self._lost(operation)  # something between us failed
@@ -231,6 +251,14 @@ class ServiceClient:
                 f"The {self.service} service answered {status} without saying why.",
                 service=self.service,
             )
+        if error.code in _BETWEEN_SERVICES:
+            # A clock that is off, a key that is not trusted: no business of whoever asks us.
+            _log.error("credential refused", dependency=self.service, code=error.code)
+            return codes.UNAVAILABLE.error(
+                f"The {self.service} service does not accept our credential; nothing was done.",
+                service=self.service,
+            )
+        return error
 
 
 class _Doubt:
@@ -240,17 +268,19 @@ class _Doubt:
     done" is true of the second attempt and a lie about the call.
     """
 
-    __slots__ = ("_earlier", "_now", "_operation")
+    __slots__ = ("_earlier", "_now", "_operation", "attempts")
 
     def __init__(self, operation: Operation[Any, Any]) -> None:
         self._operation = operation
         self._earlier = False
         self._now = False
+        self.attempts = 0
 
     def attempt(self) -> None:
         """Another attempt begins."""
         self._earlier = self._earlier or self._now
         self._now = False
+        self.attempts += 1
 
     def sent(self) -> None:
         """From here on the request may have its effect."""

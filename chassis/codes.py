@@ -168,6 +168,26 @@ OUTCOME_UNKNOWN = Code(
 )
 INTERNAL = Code("INTERNAL", 500, "Something went wrong on our side", "Report the correlation id")
 
+# The fault point (`chassis/faults/`), which is there only where `BALUARTE_CHAOS_TOKEN` is set.
+CHAOS_TOKEN_INVALID = Code(
+    "CHAOS_TOKEN_INVALID",
+    401,
+    "The chaos token is missing or wrong",
+    "Send the token of BALUARTE_CHAOS_TOKEN as a bearer token",
+)
+FAULT_TYPE_UNKNOWN = Code(
+    "FAULT_TYPE_UNKNOWN", 422, "There is no fault of this type", "Choose one that the detail names"
+)
+FAULT_UNKNOWN = Code(
+    "FAULT_UNKNOWN",
+    404,
+    "No such fault is in place",
+    "Look at GET /chaos/faults; it may have ended",
+)
+TOO_MANY_FAULTS = Code(
+    "TOO_MANY_FAULTS", 409, "As many faults as are allowed are in place", "End one first"
+)
+
 # GraphQL.
 GRAPHQL_PARSE_FAILED = Code(
     "GRAPHQL_PARSE_FAILED", 400, "The GraphQL document has a syntax error", "Correct the document"

@@ -47,7 +47,7 @@ class Call:
         service: name of the calling service as its credential proves; empty on public operations.
         user: the signed-in user, verified; None when nobody is.
         user_token: the access token, to hand on to the service that owns the data.
-        traceparent: W3C trace context, handed on as it came.
+        traceparent: W3C trace context of the span that does the work, or of the caller's.
     """
 
     correlation_id: str
@@ -59,13 +59,19 @@ class Call:
 
     @classmethod
     def background(
-        cls, service: str, *, correlation_id: str | None = None, seconds: float = 10.0
+        cls,
+        service: str,
+        *,
+        correlation_id: str | None = None,
+        seconds: float = 10.0,
+        traceparent: str | None = None,
     ) -> "Call":
         """The circumstances of a worker's own work, with `seconds` to finish it."""
         return cls(
             correlation_id=correlation_id or new_correlation_id(),
             deadline=Deadline.after(seconds),
             service=service,
+            traceparent=traceparent,
         )
 
     def within(self, seconds: float) -> "Call":
@@ -100,8 +106,14 @@ def set_correlation_id(value: str | None) -> None:
     _correlation_id.set(value)
 
 
+def current_trace_id() -> str | None:
+    """The trace that the running task works in, 32 hexadecimal digits."""
+    traceparent = _traceparent.get()
+    return None if traceparent is None else traceparent[3:35]
+
+
 def set_traceparent(value: str | None) -> None:
-    """Bind a trace context to the running task and those that it starts."""
+    """Bind a trace context to the running task and those that it starts, for its log lines."""
     _traceparent.set(value)
 
 

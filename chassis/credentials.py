@@ -100,9 +100,11 @@ class Credentials:
         self._tokens: dict[str, tuple[str, float]] = {}
 
     @classmethod
-    def load(cls, keys_dir: Path, service: str) -> "Credentials":
+    def load(
+        cls, keys_dir: Path, service: str, *, now: Callable[[], float] = time.time
+    ) -> "Credentials":
         """Read `<service>.pem`. Raises `SettingsError` when it cannot be used."""
-        return cls(service, _load_private(keys_dir / f"{service}.pem"))
+        return cls(service, _load_private(keys_dir / f"{service}.pem"), now=now)
 
     def token_for(self, audience: str) -> str:
         """A bearer token that only `audience` accepts, with at least `RENEW_BEFORE` s left."""
@@ -133,7 +135,9 @@ class Verifier:
         self._verified: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     @classmethod
-    def load(cls, keys_dir: Path, service: str) -> "Verifier":
+    def load(
+        cls, keys_dir: Path, service: str, *, now: Callable[[], float] = time.time
+    ) -> "Verifier":
         """Read the trust file. Raises `SettingsError` when it cannot be used."""
         path = keys_dir / TRUST_FILE
         try:
@@ -148,7 +152,7 @@ class Verifier:
         except (ValueError, AttributeError):
             raise SettingsError([f"{TRUST_FILE} does not map names to PEM public keys"]) from None
         keys = {name: key for name, key in trust.items() if isinstance(key, Ed25519PublicKey)}
-        return cls(service, keys)
+        return cls(service, keys, now=now)
 
     def verify(self, token: str) -> str:
         """Name of the service that made `token`.

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from chassis import codes
 from chassis.codes import Code
 from chassis.errors import CodedError
+from chassis.tracing import Kind, Span, span, within
 from resilience import Fault, Pipeline, Rejected, ResilienceError, Verdict
 
 CONNECT_TIMEOUT: Final = 2.0
@@ -56,6 +57,7 @@ PING_TIMEOUT: Final = 1.0
 _FAILED = "baluarte.failed"
 _PIPELINE = "baluarte_pipeline"
 _MARK = "_baluarte_database"
+_SPAN = "_baluarte_span"
 
 
 class DatabaseError(CodedError):
@@ -164,6 +166,8 @@ def create_engine(
     event.listen(engine.sync_engine, "handle_error", _note_failure)
     event.listen(engine.sync_engine, "begin", _forget_failure)
     event.listen(engine.sync_engine, "rollback_savepoint", _forget_failure)
+    event.listen(engine.sync_engine, "before_cursor_execute", _begin_span)
+    event.listen(engine.sync_engine, "after_cursor_execute", _end_span)
     return engine
 
 
@@ -443,10 +447,38 @@ def _note_failure(context: ExceptionContext) -> None:
         context.invalidate_pool_on_disconnect = False
     if context.connection is not None and not context.connection.invalidated:
         context.connection.info[_FAILED] = True
+    if (execution := context.execution_context) is not None:
+        _close_span(execution, type(error).__name__)
 
 
 def _forget_failure(connection: Any, *_: object) -> None:
     connection.info.pop(_FAILED, None)
+
+
+def _begin_span(
+    _: object, __: object, statement: str, ___: object, context: Any, ____: object
+) -> None:
+    if context is None or not within():
+        return
+    operation = statement.split(maxsplit=1)[0].upper()
+    made = span(operation, Kind.CLIENT).__enter__()
+    made.tell("db.system.name", "postgresql")
+    made.tell("db.operation.name", operation)
+    made.tell("db.query.text", " ".join(statement.split()))
+    setattr(context, _SPAN, made)
+
+
+def _end_span(_: object, __: object, ___: str, ____: object, context: Any, _____: object) -> None:
+    _close_span(context, None)
+
+
+def _close_span(context: Any, failure: str | None) -> None:
+    made: Span | None = getattr(context, _SPAN, None)
+    if made is not None:
+        delattr(context, _SPAN)
+        if failure is not None:
+            made.fail(failure)
+        made.__exit__(None, None, None)
 
 
 def _address(url: str) -> tuple[URL, str | None]:

@@ -14,13 +14,13 @@ from typing import Any, TextIO
 import msgspec
 import structlog
 
-from chassis.context import current_correlation_id
+from chassis.context import current_correlation_id, current_trace_id
 
 FIELDS = frozenset(
     {
         # who and what
         "timestamp", "level", "service", "part", "event", "correlationId", "userId",
-        "transactionId", "accountId", "notificationId", "messageId", "caller",
+        "traceId", "transactionId", "accountId", "notificationId", "messageId", "caller",
         # requests and calls
         "method", "route", "status", "duration", "operation", "operationType", "code", "peer",
         "outcome", "attempt", "retryAfter", "bytes", "rootField",
@@ -30,6 +30,8 @@ FIELDS = frozenset(
         "dependency", "worker", "pid", "port", "host", "url", "environment", "exitCode", "signal",
         "restarts", "state", "backoff", "reason", "error", "where", "dropped", "kid", "database",
         "revision", "kind", "currency", "age", "file",
+        # chaos
+        "fault", "experiment",
     }
 )  # fmt: skip
 """Names that may appear in a log line. Values must be harmless: ids, codes, numbers, our own words."""
@@ -77,6 +79,8 @@ class _Line:
             "service": self._service,
             "correlationId": event.pop("correlationId", None) or current_correlation_id(),
         }
+        if (trace_id := current_trace_id()) is not None:
+            line["traceId"] = trace_id
         error = event.pop("exc_info", None)
         dropped = [name for name in event if name not in FIELDS]
         line.update((name, _plain(value)) for name, value in event.items() if name in FIELDS)

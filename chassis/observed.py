@@ -16,6 +16,7 @@ from chassis.context import (
     set_traceparent,
 )
 from chassis.metrics import Metrics, exemplar
+from chassis.tracing import Kind, Span, span
 
 QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Routes that pollers call all the time: measured, but logged only when they fail."""
@@ -29,7 +30,10 @@ _log = logs.get("http")
 
 
 class Observed:
-    """Pure ASGI middleware; adds `correlation_id` to the scope and `X-Correlation-Id` to the answer."""
+    """Pure ASGI middleware; adds `correlation_id` to the scope and `X-Correlation-Id` to the answer.
+
+    The request's span is named after its route, unless its work names it; `traceparent` in the scope is
+    what that work hands on."""
 
     def __init__(
         self, app: ASGIApp, *, service: str, metrics: Metrics, routes: Sequence[BaseRoute]
@@ -58,13 +62,25 @@ class Observed:
         correlation_id = accepted_correlation_id(_header(scope, b"x-correlation-id"))
         scope["correlation_id"] = correlation_id
         set_correlation_id(correlation_id)
-        set_traceparent(accepted_traceparent(_header(scope, b"traceparent")))
-        status = 0
+        traceparent = accepted_traceparent(_header(scope, b"traceparent"))
+        scope["status"] = 0
+        try:
+            with self._span(scope, traceparent) as serving:
+                scope["traceparent"] = serving.traceparent
+                set_traceparent(serving.traceparent)
+                try:
+                    await self._serve(scope, receive, send, correlation_id)
+                finally:
+                    self._tell(serving, scope, scope["status"])
+        finally:
+            self._record(scope, scope["status"], time.monotonic() - started)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, correlation_id: str) -> None:
+        """Run the app; `status` in the scope is what it answered with, 0 for nothing so far."""
 
         async def observed_send(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                scope["status"] = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-correlation-id", correlation_id.encode()),
@@ -75,15 +91,33 @@ class Observed:
             await self._app(scope, receive, observed_send)
         except Exception as error:  # noqa: BLE001 - the last net
             _log.error("request failed", route=self._label(scope), exc_info=error)
-            if status == 0:
+            if scope["status"] == 0:
                 await wire.send_problem(
                     observed_send,
                     codes.INTERNAL.error(f"Report the correlation id {correlation_id}."),
                     service=self._service,
                     correlation_id=correlation_id,
                 )
-        finally:
-            self._record(scope, status, time.monotonic() - started)
+
+    def _span(self, scope: Scope, traceparent: str | None) -> Span:
+        if scope["path"] in QUIET:
+            return Span(None, traceparent)
+        return span(scope["method"], Kind.SERVER, parent=traceparent, begins=True)
+
+    def _tell(self, serving: Span, scope: Scope, status: int) -> None:
+        if not serving.recorded:
+            return
+        route = self._label(scope)
+        if not serving.named:
+            serving.name(f"{scope['method']} {route}")
+        serving.tell("http.request.method", scope["method"])
+        serving.tell("http.route", route)
+        serving.tell("http.response.status_code", status)
+        serving.tell("baluarte.correlation_id", scope["correlation_id"])
+        if (code := scope.get("error_code")) is not None:
+            serving.tell("baluarte.outcome", code)
+        if status >= 500 or status == 0:
+            serving.fail(code or str(status))
 
     def _label(self, scope: Scope) -> str:
         path = scope.get("route_label") or scope["path"]

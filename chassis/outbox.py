@@ -28,6 +28,7 @@ from chassis.database import IDLE_IN_TRANSACTION_TIMEOUT, autocommit, transactio
 from chassis.errors import CodedError
 from chassis.messages import Event, decode, encode
 from chassis.pacing import Backoff, Pace
+from chassis.tracing import Kind, span
 from resilience.clock import SYSTEM_CLOCK, Clock
 
 COLUMNS: Final = ("topic", "key", "payload")
@@ -194,7 +195,11 @@ class OutboxRelay:
                 return 0
             taken = await uow.connection.execute(_TAKE, {"batch": self._batch})
             events = [decode(payload) for _, payload in sorted(tuple(row) for row in taken)]
-            await self._publish(events)
+            with span(
+                "publish", Kind.PRODUCER, causes=[event.traceparent for event in events]
+            ) as telling:
+                telling.tell("messaging.batch.message_count", len(events))
+                await self._publish(events)
             await uow.commit()
         self._listener.published(len(events))
         return len(events)

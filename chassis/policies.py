@@ -4,8 +4,8 @@
     users = policies.pipeline("users")
 
 The file beside a process' composition root holds its defaults; an operator's `<process>.toml` in
-`BALUARTE_POLICIES_DIR` takes its place, and is followed at runtime: a changed file is applied as a whole
-and loses no state, one with errors changes nothing and is told.
+`BALUARTE_POLICIES_DIR` takes its place, and is followed at runtime: a file that is put there, changed or
+taken away is heeded as a whole and loses no state, one with errors changes nothing and is told.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -139,12 +139,38 @@ class Policies:
 
 
 def policy_file(settings: Settings, default: Path) -> PolicyFile:
-    """The operator's file for this process where there is one, else `default`."""
-    if settings.policies_dir is not None:
-        path = settings.policies_dir / f"{settings.service}.toml"
-        if path.is_file():
-            return PolicyFile(path)
-    return PolicyFile(default)
+    """The operator's file for this process while there is one, else `default`."""
+    if settings.policies_dir is None:
+        return PolicyFile(default)
+    return _EitherFile(settings.policies_dir / f"{settings.service}.toml", default)
+
+
+class _EitherFile(PolicyFile):
+    """The operator's file while there is one, else the process' own.
+
+    One that is put there later counts from then on, and taking it away brings the own one back.
+    """
+
+    __slots__ = ("_operators", "_own")
+
+    def __init__(self, operators: Path, own: Path) -> None:
+        super().__init__(own)
+        self._operators = operators
+        self._own = own
+        self._choose()
+
+    def read(self) -> dict[str, PipelineOptions]:
+        self._choose()
+        return super().read()
+
+    def changed(self) -> bool:
+        self._choose()
+        return super().changed()
+
+    def _choose(self) -> None:
+        path = self._operators if self._operators.is_file() else self._own
+        if path != self.path:
+            self.path, self._seen = path, None
 
 
 def read(file: PolicyFile) -> dict[str, PipelineOptions]:

@@ -15,6 +15,8 @@ from chassis.context import Call
 from chassis.contract import Operation
 from chassis.credentials import Credentials
 from chassis.database import POOL_SIZE, create_engine, ping
+from chassis.faults.bus import faulty
+from chassis.faults.point import FaultPoint, token_clock
 from chassis.health import Registry
 from chassis.keyset import KeySet
 from chassis.messaging import bus_of
@@ -37,6 +39,7 @@ class Process:
     Attributes:
         bus: where events go and come from; its absence stops no request.
         registry: knows all that was opened here.
+        faults: the fault point, where the settings want one; to be handed to `create_app`.
     """
 
     def __init__(self, settings: Settings, policies: Policies) -> None:
@@ -44,8 +47,11 @@ class Process:
         self.policies = policies
         self.registry = Registry()
         self.registry.register("policies", close=policies.close)
-        self.credentials = Credentials.load(settings.keys_dir, settings.service)
-        self.bus: Bus = GuardedBus(bus_of(settings), policies.pipeline(BUS))
+        self.faults = FaultPoint.of(settings, policies.metrics)
+        self._now = token_clock(self.faults)
+        self.credentials = Credentials.load(settings.keys_dir, settings.service, now=self._now)
+        bus = faulty(bus_of(settings), self.faults)
+        self.bus: Bus = GuardedBus(bus, policies.pipeline(BUS))
         self.registry.register("bus", ping=self.bus.ping, close=self.bus.close, required=False)
         self.session = open_session()
         self.registry.register("http", close=self.session.close)
@@ -64,7 +70,7 @@ class Process:
         """Verifies users' tokens by the keys that `publish` answers, kept over restarts."""
         name = f"{self.settings.service}-user-keys.json"
         fetch = keys_from(self.client(publish.service), publish, self.settings.service)
-        return AccessTokens(fetch, file=self.settings.state_dir / name)
+        return AccessTokens(fetch, file=self.settings.state_dir / name, now=self._now)
 
 
 def keys_from(client: ServiceClient, publish: Operation[Any, KeySet], service: str) -> FetchKeys:

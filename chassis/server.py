@@ -8,11 +8,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
 
-from chassis import logs
+from chassis import logs, tracing
+from chassis.faults.point import IN_STATE
 from chassis.settings import Settings, SettingsError
 
 DRAIN_SECONDS = 3
@@ -26,6 +28,9 @@ CONCURRENCY = 2_000
 
 BAD_SETTINGS = 2
 """Exit code when the settings are wrong: restarting will not help."""
+
+EDGE = "gateway"
+"""The process whose callers are not ours."""
 
 Compose = Callable[[Mapping[str, str]], Awaitable[tuple[Starlette, Settings]]]
 
@@ -70,8 +75,34 @@ async def _serve(compose: Compose, environ: Mapping[str, str]) -> None:
         pid=os.getpid(),
         environment=settings.environment.value,
     )
-    await uvicorn.Server(server_config(app, settings.host, settings.port)).serve()
+    tracer = _traced(settings)
+    try:
+        await uvicorn.Server(server_config(app, settings.host, settings.port)).serve()
+    finally:
+        if tracer is not None:
+            await tracer.close()
     log.info("stopped", pid=os.getpid())
+
+
+def _traced(settings: Settings) -> tracing.Tracing | None:
+    if settings.otlp_url is None:
+        return None
+    return tracing.configure(
+        settings.service,
+        tracing.otlp(settings.otlp_url),
+        sample=settings.trace_sample,
+        # Anybody calls the gateway, and could have every request recorded.
+        trust_callers=settings.service != EDGE,
+    )
+
+
+def _http(app: Starlette) -> type[asyncio.Protocol] | Literal["httptools"]:
+    """With a fault point, a server whose connections can be broken on purpose."""
+    if not hasattr(app.state, IN_STATE):
+        return "httptools"
+    from chassis.faults.abortable import AbortableHttp
+
+    return AbortableHttp
 
 
 def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
@@ -81,7 +112,7 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         loop="none",
-        http="httptools",
+        http=_http(app),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from chassis.reader import Reader as Reader
+from chassis.reader import SettingsError as SettingsError
+
 T = TypeVar("T")
 
 SERVICES = ("gateway", "users", "ledger", "transactions", "notifications")
@@ -24,20 +27,19 @@ DEFAULT_PORTS: Mapping[str, int] = {
 }
 
 
+TRACE_SAMPLE = 0.1
+"""Enough to see the usual, at a tenth of its cost."""
+
+MIN_TOKEN = 16
+"""Shortest token that opens the fault point, characters."""
+
+
 class Environment(StrEnum):
     """Where the process runs. Development admits GraphiQL, introspection and the demonstration rail."""
 
     DEVELOPMENT = "development"
     TEST = "test"
     PRODUCTION = "production"
-
-
-class SettingsError(Exception):
-    """The settings are wrong. `problems` has a sentence each, with what to do."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(f"- {problem}" for problem in problems))
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class Settings:
     Attributes:
         policies_dir: where `<service>.toml` may take the place of the process' own policy file.
         breaker_hints: whether replicas tell each other which breakers are open.
+        otlp_url: where spans are sent, OTLP over HTTP; None for no tracing.
+        trace_sample: share of the traces that begin in this process.
+        chaos_token: opens the fault point; without it there is none.
     """
 
     service: str
@@ -79,52 +84,13 @@ class Settings:
     log_level: str
     policies_dir: Path | None = None
     breaker_hints: bool = False
+    otlp_url: str | None = None
+    trace_sample: float = TRACE_SAMPLE
+    chaos_token: Secret | None = None
 
     @property
     def in_production(self) -> bool:
         return self.environment is Environment.PRODUCTION
-
-
-class Reader:
-    """Reads keys of an environment and collects what is wrong, to be told all at once.
-
-    Example: `reader.get("BALUARTE_PORT", parse=port, default=8000)`.
-    """
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
-
-    def get(self, key: str, *, parse: Callable[[str], T], default: T) -> T:
-        """The value of `key`, or `default` when it is absent or empty."""
-        text = self._environ.get(key, "").strip()
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError as error:
-            self.problems.append(f"{key} {error}")
-            return default
-
-    def require(self, key: str, *, parse: Callable[[str], T], default: T, hint: str) -> T:
-        """Like `get`, but absence is a problem, told with `hint`; `default` only fills the place."""
-        if not self._environ.get(key, "").strip():
-            self.problems.append(f"{key} is not set; {hint}")
-            return default
-        return self.get(key, parse=parse, default=default)
-
-    def pass_over(self, *keys: str) -> None:
-        """Say that these are settings too, though they do not count this time.
-
-        Whoever watches what is asked for then does not take them for misspelt ones.
-        """
-        for key in keys:
-            self._environ.get(key)
-
-    def finish(self) -> None:
-        """Raise `SettingsError` if anything was wrong."""
-        if self.problems:
-            raise SettingsError(self.problems)
 
 
 def read_settings(
@@ -156,23 +122,43 @@ def read_settings(
         keys_dir=keys.get("BALUARTE_KEYS_DIR", parse=Path, default=state_dir / "keys"),
         policies_dir=keys.get("BALUARTE_POLICIES_DIR", parse=folder, default=None),
         breaker_hints=keys.get("BALUARTE_BREAKER_HINTS", parse=switch, default=False),
+        otlp_url=keys.get("BALUARTE_OTLP_URL", parse=collector_url, default=None),
+        trace_sample=keys.get("BALUARTE_TRACE_SAMPLE", parse=share, default=TRACE_SAMPLE),
         database_url=keys.require(
             f"{prefix}_DATABASE_URL",
             parse=database_url,
             default=None,
             hint="give postgresql://user:password@host:port/database",
+            from_file=True,
         )
         if needs_database
         else None,
-        bus_database_url=keys.get("BALUARTE_BUS_DATABASE_URL", parse=database_url, default=None),
-        amqp_url=keys.get("BALUARTE_AMQP_URL", parse=amqp_url, default=None),
-        redis_url=keys.get("BALUARTE_REDIS_URL", parse=redis_url, default=None),
+        bus_database_url=_secret(keys, "BALUARTE_BUS_DATABASE_URL", database_url),
+        amqp_url=_secret(keys, "BALUARTE_AMQP_URL", amqp_url),
+        redis_url=_secret(keys, "BALUARTE_REDIS_URL", redis_url),
         peers={peer: _peer_urls(keys, peer) for peer in peers},
         log_level=keys.get("BALUARTE_LOG_LEVEL", parse=log_level, default="INFO"),
+        chaos_token=_chaos_token(keys, environment),
     )
     if reader is None:
         keys.finish()
     return settings
+
+
+def _secret(keys: Reader, key: str, parse: Callable[[str], Secret]) -> Secret | None:
+    return keys.get(key, parse=parse, default=None, from_file=True)
+
+
+def _chaos_token(keys: Reader, environment: Environment) -> Secret | None:
+    """The token of the fault point; in production only if it is said twice."""
+    token = keys.get("BALUARTE_CHAOS_TOKEN", parse=chaos_token, default=None)
+    twice = keys.get("BALUARTE_CHAOS_IN_PRODUCTION", parse=switch, default=False)
+    if token is not None and environment is Environment.PRODUCTION and not twice:
+        keys.problems.append(
+            "BALUARTE_CHAOS_TOKEN lets faults be injected, and BALUARTE_ENVIRONMENT is production; "
+            "unset it, or say it twice with BALUARTE_CHAOS_IN_PRODUCTION=true"
+        )
+    return token
 
 
 def _peer_urls(keys: Reader, peer: str) -> tuple[str, ...]:
@@ -212,6 +198,22 @@ def switch(text: str) -> bool:
     if text.lower() in {"off", "false", "0", "no"}:
         return False
     raise ValueError(f"is {text!r}; use on or off")
+
+
+def collector_url(text: str) -> str:
+    """The base URL of an OTLP collector."""
+    return _url(text, ("http", "https"), "http://host:4318").rstrip("/")
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ValueError(f"is {text!r}; use a number between 0 and 1")
+    return value
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:
@@ -272,6 +274,15 @@ def base_urls(text: str) -> tuple[str, ...]:
     if not urls:
         raise ValueError("is empty; give at least one base URL")
     return urls
+
+
+def chaos_token(text: str) -> Secret:
+    """A secret that can be sent as a bearer token and not be guessed."""
+    if len(text) < MIN_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(
+            f"cannot be used; give at least {MIN_TOKEN} printable ASCII characters without spaces"
+        )
+    return Secret(text)
 
 
 def log_level(text: str) -> str:

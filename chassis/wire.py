@@ -14,7 +14,8 @@ JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
 _encoder = msgspec.json.Encoder()
-_PATH = re.compile(r"at `\$\.?([^`]*)`")
+PATH_IN_MESSAGE = re.compile(r"at `\$\.?([^`]*)`")
+"""Where msgspec says that a value is wrong."""
 
 
 class ClientGone(Exception):
@@ -61,7 +62,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         value = decoder.decode(body)
     except msgspec.ValidationError as error:
         text = str(error)
-        found = _PATH.search(text)
+        found = PATH_IN_MESSAGE.search(text)
         raise codes.INVALID_INPUT.error(text, field=found.group(1) if found else None) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise codes.BAD_REQUEST.error() from None

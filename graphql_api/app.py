@@ -14,6 +14,7 @@ from chassis.app import create_app
 from chassis.cache import open_redis
 from chassis.client import ServiceClient, open_session
 from chassis.credentials import Credentials
+from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
@@ -61,6 +62,7 @@ class Parts:
         valkey: where rate limits are shared; None to count in this process.
         health: answers `/health`; None where there are no services to ask.
         workers: background work of the process.
+        faults: the fault point of the process, if it has one.
     """
 
     settings: GatewaySettings
@@ -71,6 +73,7 @@ class Parts:
     valkey: Store | None = None
     health: Answerer | None = None
     workers: Sequence[Worker] = ()
+    faults: FaultPoint | None = None
 
 
 def build(parts: Parts) -> Starlette:
@@ -105,6 +108,7 @@ def build(parts: Parts) -> Starlette:
         routes=_routes(endpoint, sdl(schema), parts.health, graphiql),
         workers=parts.workers,
         on_start=[parts.tokens.warm_up],
+        faults=parts.faults,
     )
     protect(app, origins=settings.cors_origins, https_only=settings.shared.in_production)
     return app
@@ -147,10 +151,11 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
     """The gateway of this environment, with its own clients. Nothing is connected yet."""
     settings = settings_module.read(environ)
     shared = settings.shared
-    credentials = Credentials.load(shared.keys_dir, SERVICE)
     registry = Registry()
     policies = Policies.open(shared, POLICY_FILE, copies=open_copies(shared, registry))
     metrics = policies.metrics
+    faults = FaultPoint.of(shared, metrics)
+    credentials = Credentials.load(shared.keys_dir, SERVICE, now=token_clock(faults))
     registry.register("policies", close=policies.close)
     pipelines = {peer: policies.pipeline(peer) for peer in PEERS}
     session = open_session()
@@ -172,6 +177,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
     tokens = AccessTokens(
         keys_from(clients["users"], JWKS, SERVICE),
         file=shared.state_dir / f"{SERVICE}-user-keys.json",
+        now=token_clock(faults),
     )
     app = build(
         Parts(
@@ -182,6 +188,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
             metrics=metrics,
             valkey=_valkey(shared, registry, policies.pipeline(CACHE)),
             workers=policies.workers(),
+            faults=faults,
             health=PlatformHealth({peer: shared.peers[peer] for peer in PEERS}, session).handle,
         )
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import monitoring.files
+from baluarte.chaos.mechanisms import POLICY_FILES
+from chaos.scenarios import schema as scenario_schema
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
 from resilience.policy_file import POLICIES
@@ -37,21 +39,13 @@ def error_page() -> str:
     return _HEAD + "\n".join(rows) + "\n"
 
 
-POLICY_FILES = {
-    "gateway": ROOT / "graphql_api" / "policies.toml",
-    **{
-        name: ROOT / "services" / name / "policies.toml"
-        for name in ("users", "ledger", "transactions", "notifications")
-    },
-}
-
 _POLICIES_HEAD = """<!-- DO NOT EDIT: generated from the processes' policies.toml by `make generate`. -->
 # The policies in force
 
 What every process calls, the policies around it, and the reason for each number. What is not said has the
 default of [the library](resilience.md), whose reasons stand beside it in the source. To change a number
 without a new build, put a copy of a process' file as `<process>.toml` into `BALUARTE_POLICIES_DIR`
-([operating](operating.md)); a changed copy is followed at runtime.
+([operating](operating.md)); a copy that is put there, changed or taken away is followed at runtime.
 """
 
 
@@ -111,6 +105,7 @@ def _numbers(table: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    (ROOT / "chaos" / "scenarios" / "scenario.schema.json").write_text(scenario_schema.text())
     (ROOT / "docs" / "policies.md").write_text(policy_page())
     (ROOT / "docs" / "errors.md").write_text(error_page())
     (ROOT / "docs" / "metrics.md").write_text(asyncio.run(metrics_page.page()))

@@ -13,9 +13,12 @@ from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import EmbeddedPostgres, end_orphans
 from baluarte.embedded.valkey import EmbeddedValkey
 from baluarte.migrate import HOUSES, database_name, with_database
+from baluarte.supervisor import edges
 from baluarte.supervisor.lifecycle import RestartPolicy
 from baluarte.supervisor.part import PartSpec
-from baluarte.supervisor.plan import SERVICES, Plan
+from baluarte.supervisor.plan import PEERS, SERVICES, Plan
+from chaos.roster import Edge
+from chassis.settings import Environment
 
 _PROBE_SECONDS = 2.5  # readiness asks dependencies, each with a bound of 2 s
 MODULES: Mapping[str, str] = {
@@ -40,14 +43,24 @@ class Blueprint:
     gateways: tuple[PartSpec, ...]
     databases: Mapping[str, str]
     """Settings for `migrate_all`."""
+    edges: tuple[Edge, ...] = ()
+    """Connections that lead through a proxy; none without `--chaos`."""
+    left_out: tuple[str, ...] = ()
+    """Connections that no proxy can stand in."""
 
     @property
     def specs(self) -> tuple[PartSpec, ...]:
         return (*self.foundations, *self.services, *self.gateways)
 
 
-def draw(plan: Plan, gate: Path, modules: Mapping[str, str] = MODULES) -> Blueprint:
-    """All parts of `plan`. Services and gateway load at once and wait for the file `gate`."""
+def draw(
+    plan: Plan, gate: Path, modules: Mapping[str, str] = MODULES, chaos_token: str = ""
+) -> Blueprint:
+    """All parts of `plan`. Services and gateway load at once and wait for the file `gate`.
+
+    Args:
+        chaos_token: opens the fault points of the processes, under `--chaos`.
+    """
     places = Places(plan.state)
     foundations = []
     postgres = EmbeddedPostgres(places, plan.ports["postgres"])
@@ -57,16 +70,28 @@ def draw(plan: Plan, gate: Path, modules: Mapping[str, str] = MODULES) -> Bluepr
     if plan.embeds_valkey:
         foundations.append(_valkey_spec(valkey))
     databases = _databases(plan, postgres)
-    shared = _shared_settings(plan, valkey.url if plan.embeds_valkey else plan.redis_url)
-    services = []
-    for service in SERVICES:
-        told = {**shared, **_own_databases(plan, service, databases)}
-        for part in plan.members(service):
-            port = plan.ports[part]
-            services.append(_process_spec(part, port, modules[service], gate, told))
-    port = plan.ports["gateway"]
-    gateway = _process_spec("gateway", port, modules["gateway"], gate, shared)
-    return Blueprint(tuple(foundations), tuple(services), (gateway,), databases)
+    redis_url = valkey.url if plan.embeds_valkey else plan.redis_url
+    shared = _shared_settings(plan, chaos_token)
+    proxied = edges.Proxied(frozenset(plan.ports.values()))
+    through = proxied.through if plan.chaos else edges.direct
+
+    def process(part: str, service: str) -> PartSpec:
+        downstream = _downstream(plan, service, databases, redis_url)
+        told = {**shared, **_addresses(part, downstream, through)}
+        return _process_spec(part, plan.ports[part], modules[service], gate, told)
+
+    services = [process(part, service) for service in SERVICES for part in plan.members(service)]
+    gateway = process("gateway", "gateway")
+    if plan.chaos:
+        foundations.append(_proxies_spec(plan, proxied.config()))
+    return Blueprint(
+        tuple(foundations),
+        tuple(services),
+        (gateway,),
+        databases,
+        proxied.edges,
+        tuple(proxied.left_out),
+    )
 
 
 def _postgres_spec(server: EmbeddedPostgres) -> PartSpec:
@@ -110,28 +135,70 @@ def _database_of(name: str, told: Mapping[str, str]) -> str:
     return own or with_database(told["BALUARTE_DATABASE_URL"], database_name(name))
 
 
-def _own_databases(plan: Plan, service: str, told: Mapping[str, str]) -> dict[str, str]:
-    """A service's own database and the bus': no process knows another's."""
-    names = [name for name in (service, "bus") if name in plan.wanted]
-    return {f"BALUARTE_{name.upper()}_DATABASE_URL": _database_of(name, told) for name in names}
+def _downstream(
+    plan: Plan, service: str, databases: Mapping[str, str], redis_url: str | None
+) -> dict[str, list[tuple[str, str]]]:
+    """Settings with what a process calls, as names of parts and their URLs.
+
+    It knows its peers, its own database and the bus: no process knows another's database.
+    """
+    found = {
+        f"BALUARTE_{peer.upper()}_URLS": list(zip(plan.members(peer), plan.urls(peer), strict=True))
+        for peer in PEERS[service]
+    }
+    if service in SERVICES:
+        for name, target in ((service, "postgres"), ("bus", "bus")):
+            if name in plan.wanted:
+                key = f"BALUARTE_{name.upper()}_DATABASE_URL"
+                found[key] = [(target, _database_of(name, databases))]
+        if plan.amqp_url:
+            found["BALUARTE_AMQP_URL"] = [("bus", plan.amqp_url)]
+    if redis_url:
+        found["BALUARTE_REDIS_URL"] = [("valkey", redis_url)]
+    return found
 
 
-def _shared_settings(plan: Plan, redis_url: str | None) -> dict[str, str]:
+def _addresses(
+    part: str, downstream: Mapping[str, list[tuple[str, str]]], through: edges.Through
+) -> dict[str, str]:
+    return {
+        key: ",".join(through(part, target, url) for target, url in urls)
+        for key, urls in downstream.items()
+    }
+
+
+def _inherited() -> dict[str, str]:
     told = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    told.update(plan.passed_on)
+    told["PYTHONPATH"] = str(HOUSES)
+    told["PYTHONUNBUFFERED"] = "1"
+    return told
+
+
+def _shared_settings(plan: Plan, chaos_token: str) -> dict[str, str]:
+    told = _inherited() | dict(plan.passed_on)
     told["BALUARTE_ENVIRONMENT"] = plan.environment.value
     told["BALUARTE_HOST"] = ports.LOOPBACK
     told["BALUARTE_STATE_DIR"] = str(plan.state)
     told["BALUARTE_KEYS_DIR"] = str(plan.state / "keys")
-    for service in SERVICES:
-        told[f"BALUARTE_{service.upper()}_URLS"] = ",".join(plan.urls(service))
-    if redis_url:
-        told["BALUARTE_REDIS_URL"] = redis_url
-    if plan.amqp_url:
-        told["BALUARTE_AMQP_URL"] = plan.amqp_url
-    told["PYTHONPATH"] = str(HOUSES)
-    told["PYTHONUNBUFFERED"] = "1"
+    if plan.chaos:
+        told["BALUARTE_CHAOS_TOKEN"] = chaos_token
+        told.setdefault("BALUARTE_POLICIES_DIR", str(plan.policies))
+        # The users of a load say an address each (docs/load.md), so that the rate limiter can stay on.
+        told.setdefault("BALUARTE_TRUSTED_PROXIES", f"{ports.LOOPBACK}/32")
+        if plan.environment is Environment.PRODUCTION:
+            told["BALUARTE_CHAOS_IN_PRODUCTION"] = "true"  # the operator has said it twice
     return told
+
+
+def _proxies_spec(plan: Plan, config: str) -> PartSpec:
+    port = plan.ports["proxies"]
+    return PartSpec(
+        "proxies",
+        lambda: edges.command(plan.state, port, config, _inherited()),
+        readiness(port, "/version"),
+        f"http://{ports.LOOPBACK}:{port}",
+        _SERVICE_POLICY,
+    )
 
 
 def _process_spec(

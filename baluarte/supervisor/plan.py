@@ -10,11 +10,20 @@ from pathlib import Path
 from baluarte.embedded import ports, processes
 from baluarte.embedded.postgres import DEFAULT_PORT as POSTGRES_PORT
 from baluarte.embedded.valkey import DEFAULT_PORT as VALKEY_PORT
-from baluarte.errors import BaluarteError, Problem
+from baluarte.errors import BaluarteError, Problem, invalid
 from baluarte.migrate import LOCATIONS, database_urls
 from chassis import settings
 
 SERVICES = ("users", "ledger", "transactions", "notifications")
+PEERS: Mapping[str, tuple[str, ...]] = {
+    "gateway": SERVICES,
+    "users": ("ledger",),
+    "ledger": ("users",),
+    "transactions": ("ledger", "users"),
+    "notifications": ("users",),
+}
+"""Whom each process calls. It is told no other's address; a test compares this with what each reads."""
+
 PRINCIPAL = "baluarte"
 """The name under which we call services ourselves, for set-up."""
 
@@ -23,6 +32,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "supervisor": 8010,
     "postgres": POSTGRES_PORT,
     "valkey": VALKEY_PORT,
+    "proxies": 8474,  # where Toxiproxy's clients look for it
 }
 _MAX_REPLICAS = 8  # of one service on one machine: connections to PostgreSQL are counted for it
 
@@ -65,6 +75,11 @@ class Plan:
         return not self.server_url and any(name not in self.databases for name in self.wanted)
 
     @property
+    def policies(self) -> Path:
+        """Where policy files go under `--chaos`, unless the operator has named a folder."""
+        return self.state / "policies"
+
+    @property
     def embeds_valkey(self) -> bool:
         return self.redis_url is None
 
@@ -77,8 +92,11 @@ class Plan:
         """The parts of a service: itself and its replicas."""
         return [part for part in self.ports if part == service or _service_of(part) == service]
 
+    def url(self, part: str) -> str:
+        return f"http://{ports.LOOPBACK}:{self.ports[part]}"
+
     def urls(self, service: str) -> list[str]:
-        return [f"http://{ports.LOOPBACK}:{self.ports[part]}" for part in self.members(service)]
+        return [self.url(part) for part in self.members(service)]
 
 
 def _service_of(part: str) -> str:
@@ -103,12 +121,12 @@ def make_plan(
         "BALUARTE_ENVIRONMENT", parse=_environment, default=settings.Environment.DEVELOPMENT
     )
     reader.get("BALUARTE_LOG_LEVEL", parse=settings.log_level, default="INFO")
-    server = reader.get("BALUARTE_DATABASE_URL", parse=_database_url, default=None)
+    server = reader.get("BALUARTE_DATABASE_URL", parse=_database_url, default=None, from_file=True)
     for service in LOCATIONS:
         key = f"BALUARTE_{service.upper()}_DATABASE_URL"
-        reader.get(key, parse=_database_url, default=None)
-    redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None)
-    amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None)
+        reader.get(key, parse=_database_url, default=None, from_file=True)
+    redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None, from_file=True)
+    amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None, from_file=True)
     chosen = _ports(options, reader)
     problems = [invalid(problem) for problem in reader.problems]
     problems += _replica_problems(options.replicas)
@@ -144,12 +162,6 @@ def _environment(text: str) -> settings.Environment:
 
 def _database_url(text: str) -> str:
     return settings.database_url(text).reveal()
-
-
-def invalid(problem: str) -> Problem:
-    """A reader's sentence, `what is wrong; what to do`, as a problem."""
-    what, _, way_out = problem.partition("; ")
-    return Problem("SETTING_INVALID", what, way_out or "correct it")
 
 
 def _ports(options: Options, reader: settings.Reader) -> dict[str, int]:
@@ -219,6 +231,8 @@ def _used_ports(plan: Plan) -> dict[str, int]:
         unused.add("postgres")
     if not plan.embeds_valkey:
         unused.add("valkey")
+    if not plan.chaos:
+        unused.add("proxies")
     return {part: port for part, port in plan.ports.items() if part not in unused}
 
 
@@ -242,12 +256,16 @@ def _way_out(part: str) -> str:
     return f"use --port, or {setting}" if part == "gateway" else setting
 
 
-_OURS_ALONE = ("_DATABASE_URL", "_URLS", "_PORT")
+_OURS_ALONE = ("_DATABASE_URL", "_DATABASE_URL_FILE", "_URLS", "_PORT")
 _DECIDED_HERE = {
     "BALUARTE_AMQP_URL",
+    "BALUARTE_AMQP_URL_FILE",
+    "BALUARTE_CHAOS_IN_PRODUCTION",
+    "BALUARTE_CHAOS_TOKEN",
     "BALUARTE_HOST",
     "BALUARTE_KEYS_DIR",
     "BALUARTE_REDIS_URL",
+    "BALUARTE_REDIS_URL_FILE",
     "BALUARTE_STATE_DIR",
 }
 

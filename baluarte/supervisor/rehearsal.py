@@ -10,9 +10,10 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from baluarte.errors import Problem
+from baluarte.errors import Problem, invalid
 from baluarte.migrate import LOCATIONS
-from baluarte.supervisor.plan import DEFAULT_PORTS, SERVICES, Plan, invalid
+from baluarte.supervisor.plan import DEFAULT_PORTS, SERVICES, Plan
+from chassis.secret_files import SUFFIX
 from chassis.settings import SERVICES as PROCESSES
 from chassis.settings import SettingsError
 
@@ -28,12 +29,17 @@ _ANY_DATABASE = "postgresql://127.0.0.1/rehearsal"  # required by readers, opene
 _OF_TOOLS = ("BALUARTE_STAFF_", "BALUARTE_TEST_")
 """Beginnings of what our tools read (docs/proof-of-money.md), and `up` does not."""
 
+_WITH_A_PASSWORD = (
+    *("BALUARTE_DATABASE_URL", "BALUARTE_REDIS_URL", "BALUARTE_AMQP_URL"),
+    *(f"BALUARTE_{name.upper()}_DATABASE_URL" for name in LOCATIONS),
+)
+
 ADDRESSES = frozenset(
     {
         *("BALUARTE_PORT", "BALUARTE_HOST", "BALUARTE_STATE_DIR", "BALUARTE_KEYS_DIR"),
-        *("BALUARTE_DATABASE_URL", "BALUARTE_REDIS_URL", "BALUARTE_AMQP_URL"),
+        *_WITH_A_PASSWORD,
+        *(f"{name}{SUFFIX}" for name in _WITH_A_PASSWORD),
         *(f"BALUARTE_{part.upper()}_PORT" for part in DEFAULT_PORTS),
-        *(f"BALUARTE_{name.upper()}_DATABASE_URL" for name in LOCATIONS),
         *(f"BALUARTE_{name.upper()}_URLS" for name in SERVICES),
     }
 )

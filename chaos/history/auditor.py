@@ -41,8 +41,8 @@ FROM accounts GROUP BY currency
 """
 _NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _SETTLING: Final = """
-SELECT count(*) FILTER (WHERE status = 'PENDING')
-        + (SELECT count(*) FROM outbox WHERE topic = 'transaction-events'),
+SELECT count(*) FILTER (WHERE status = 'PENDING'),
+    (SELECT count(*) FROM outbox WHERE topic = 'transaction-events'),
     coalesce(sum(CASE status WHEN 'PENDING' THEN 0 WHEN 'REVERSED' THEN 2 ELSE 1 END)
         FILTER (WHERE type <> 'REVERSAL'), 0)::bigint
 FROM transactions
@@ -57,11 +57,19 @@ _HELD: Final = "SELECT count(*) FROM holds WHERE status = 'HELD'"
 
 @dataclass(frozen=True, slots=True)
 class Unrest:
-    """What is still moving: rows that wait for work, and effects seen of those owed."""
+    """What is still moving: what has no final state, messages that wait, effects seen of those owed."""
 
-    waiting: int
+    unsettled: int
+    """Pending transfers, and holds."""
+    queued: int
+    """Rows of outbox and inbox."""
     owed: int
     seen: int
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait for work."""
+        return self.unsettled + self.queued
 
 
 class Auditor:
@@ -135,7 +143,7 @@ class Auditor:
         since = self._clock()
         while self._clock() < deadline:
             with suppress(AuditError):
-                unrest = await self._look()
+                unrest = await self.unrest()
                 if unrest != last:
                     last, since = unrest, self._clock()
                 calm = self._clock() - since
@@ -154,11 +162,12 @@ class Auditor:
         quiet = await self.rest(timeout=timeout, patience=patience)
         return await snapshot(self._urls, quiet=quiet)
 
-    async def _look(self) -> Unrest:
-        unsettled, owed = (await self._fetch(self._urls.transactions, _SETTLING))[0]
+    async def unrest(self) -> Unrest:
+        """Return what is still moving at this moment. Raises AuditError."""
+        pending, unsent, owed = (await self._fetch(self._urls.transactions, _SETTLING))[0]
         unconsumed, seen = (await self._fetch(self._urls.notifications, _CONSUMING))[0]
         (held,) = (await self._fetch(self._urls.ledger, _HELD))[0]
-        return Unrest(unsettled + unconsumed + held, owed, seen)
+        return Unrest(pending + held, unsent + unconsumed, owed, seen)
 
     async def _fetch(self, url: str, query: str) -> list[Any]:
         try:

@@ -12,14 +12,13 @@ import asyncio
 import random
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
+from chaos.history.book import Book, FullJitter
 from chaos.history.case import Kind
 from chaos.history.client import Client, Command, Outcome, Party, SampleError, Sampler, Sleep
 from chaos.history.events import (
@@ -28,16 +27,10 @@ from chaos.history.events import (
     HistoryWriter,
     Op,
     Request,
-    Status,
     clip,
     header,
 )
 from chaos.history.workload import Mix, Workload
-
-NOT_SEEN: Final = 6
-"""Times that the platform says "not seen yet" of a key before nobody asks any more: with the pauses in
-between some seconds, in which a request that was still on its way has arrived or died."""
-FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.REVERSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +80,12 @@ class DriveConfig:
         for name in ("repeat", "believe"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share between 0 and 1")
-        if not 0 < self.backoff_base <= self.backoff_cap:
-            raise ValueError("backoff_base must be positive and at most backoff_cap")
+        _ = self.backoff
+
+    @property
+    def backoff(self) -> FullJitter:
+        """The pauses between attempts. Raises ValueError."""
+        return FullJitter(self.backoff_base, self.backoff_cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,9 @@ async def drive(
                 with suppress(asyncio.CancelledError):
                     await reading
     seconds = (clock() - began) / 1e9
-    return Run(Path(path), driver.settled, driver.attempts, driver.reads, len(driver.open), seconds)
+    return Run(
+        Path(path), driver.settled, driver.attempts, driver.reads, len(driver.book.open), seconds
+    )
 
 
 class _Driver:
@@ -199,8 +198,7 @@ class _Driver:
         self.settled = 0
         self.attempts = dict.fromkeys(Kind, 0)
         self.reads = 0
-        self.open: dict[str, Party] = {}
-        self._not_seen: Counter[str] = Counter()
+        self.book = Book(writer)
 
     async def run(self) -> None:
         """Fund, work, resolve."""
@@ -251,9 +249,10 @@ class _Driver:
             await self._attempt(process, command)
 
     async def _attempt(self, process: int, command: Command) -> Outcome:
-        self._writer.invoke(process, command.op, command.key, command.request)
+        self.book.ask(process, command.op, command.key, command.request)
         outcome = await self._client.perform(command)
-        self._note(process, command.op, command.key, command.party, outcome)
+        self.book.told(process, command.op, command.key, command.party, outcome)
+        self.attempts[outcome.kind] += 1
         if outcome.answer.transfer is not None:
             self._workload.completed(command, outcome.answer.transfer, outcome.answer.status)
         return outcome
@@ -262,7 +261,7 @@ class _Driver:
         """Look up every open key until it is final, or until the time for that is over."""
         deadline = self._clock() + int(self._config.resolve_seconds * 1e9)
         for round_number in range(self._config.max_attempts):
-            asked = [item for item in self.open.items() if self._not_seen[item[0]] < NOT_SEEN]
+            asked = self.book.to_look_up()
             if not asked or self._clock() >= deadline:
                 return
             if round_number:
@@ -274,28 +273,9 @@ class _Driver:
 
     async def _look_up(self, process: int, keys: Iterator[tuple[str, Party]]) -> None:
         for key, party in keys:
-            self._writer.invoke(process, Op.FIND, key, Request(user=party.user))
+            self.book.ask(process, Op.FIND, key, Request(user=party.user))
             outcome = await self._client.find(party, key)
-            if outcome.kind is Kind.OK and outcome.answer.transfer is None:
-                self._not_seen[key] += 1
-            self._note(process, Op.FIND, key, party, outcome)
-
-    def _note(self, process: int, op: Op, key: str, party: Party, outcome: Outcome) -> None:
-        """Write the outcome down, and whether the key's fate is still open."""
-        write = {
-            Kind.OK: self._writer.ok,
-            Kind.FAIL: self._writer.fail,
-            Kind.INFO: self._writer.info,
-        }[outcome.kind]
-        write(process, op, key, outcome.answer)
-        if op is not Op.FIND:
-            self.attempts[outcome.kind] += 1
-        if outcome.kind is Kind.INFO or outcome.answer.status is Status.PENDING:
-            self.open[key] = party
-        elif outcome.answer.status in FINAL and not outcome.answer.stale:
-            self.open.pop(key, None)
+            self.book.told(process, Op.FIND, key, party, outcome)
 
     def _pause(self, attempt: int, asked: float | None) -> float:
-        """Full jitter, but never sooner than the platform asked for."""
-        ceiling = min(self._config.backoff_cap, self._config.backoff_base * 2**attempt)
-        return max(asked or 0.0, self._jitter.uniform(0.0, ceiling))
+        return self._config.backoff.pause(attempt, asked, self._jitter)

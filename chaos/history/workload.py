@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chaos.history.client import Command, Parties, Party
+from chaos.history.commands import Commands
 from chaos.history.events import Op, Request, Status
 
 MAX_TARGETS: Final = 256
@@ -64,19 +65,17 @@ class Workload:
         if len(parties.customers) < 2:
             raise ValueError("transfers need at least two customers")
         self._parties = parties
-        self._run = run
+        self._commands = Commands(run, currency)
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._mix = mix
         self._max_amount = max_amount
-        self._currency = currency
         self._targets: deque[_Target] = deque(maxlen=MAX_TARGETS)
         self._asked: deque[_Target] = deque(maxlen=MAX_TARGETS)
-        self._count = 0
 
     def funding(self, amount: int) -> Iterator[Command]:
         """Yield one deposit per customer: the only way that money enters."""
         for party in self._parties.customers:
-            yield self._deposit(party, amount)
+            yield self._commands.deposit(party, amount)
 
     def commands(self, count: int) -> Iterator[Command]:
         """Yield `count` commands, each made when it is asked for."""
@@ -95,41 +94,13 @@ class Workload:
         if kind is Op.REVERSE and self._targets and self._parties.staff is not None:
             return self._reverse(self._parties.staff)
         if kind is Op.DEPOSIT:
-            return self._deposit(receiver, amount)
+            return self._commands.deposit(receiver, amount)
         if kind is Op.WITHDRAW:
-            request = self._request(sender, debit=sender.account, amount=amount)
-            return Command(Op.WITHDRAW, sender, self._key(), request)
-        request = self._request(
-            sender, debit=sender.account, credit=receiver.account, amount=amount
-        )
-        return Command(Op.TRANSFER, sender, self._key(), request, receiver)
-
-    def _deposit(self, party: Party, amount: int) -> Command:
-        request = self._request(party, credit=party.account, amount=amount)
-        return Command(Op.DEPOSIT, party, self._key(), request)
+            return self._commands.withdraw(sender, amount)
+        return self._commands.transfer(sender, receiver, amount)
 
     def _reverse(self, staff: Party) -> Command:
         again = self._asked and self._random.random() < REVERSE_AGAIN
         target = self._random.choice(self._asked if again else self._targets)
         self._asked.append(target)
-        original = target.request
-        request = Request(
-            user=staff.user,
-            debit=original.credit,
-            credit=original.debit,
-            amount=original.amount,
-            currency=original.currency,
-            target=target.transfer,
-        )
-        return Command(Op.REVERSE, staff, self._key(), request)
-
-    def _request(
-        self, party: Party, *, amount: int, debit: str | None = None, credit: str | None = None
-    ) -> Request:
-        return Request(
-            user=party.user, debit=debit, credit=credit, amount=amount, currency=self._currency
-        )
-
-    def _key(self) -> str:
-        self._count += 1
-        return f"{self._run}-{self._count:07d}"
+        return self._commands.reverse(staff, target.transfer, target.request)

@@ -43,6 +43,8 @@ class Dose:
     toxic: Toxic
     toxicity: float = 1.0
     lease: Lease | None = None
+    met: int = 0
+    """Connections that it was done to."""
 
     def affects(self, draw: float) -> bool:
         """Whether a connection that drew `draw`, in [0, 1), is affected.

@@ -59,6 +59,7 @@ class Edge:
         self.met_connections: Counter[tuple[str, Stream]] = Counter()
         self.met_bytes: Counter[tuple[str, Stream]] = Counter()
         self.down_lease: Lease | None = None
+        self.dropped = 0
         self._server: asyncio.Server | None = None
         self._connecting: set[asyncio.Task[None]] = set()
         self._rebinding: asyncio.Task[None] | None = None
@@ -104,6 +105,7 @@ class Edge:
         if self._server is not None:
             self._server.close()
             self._server = None
+            self.dropped = len(self.links)
         self.drop_connections()
         if lease is not None:
             self.down_lease = Lease(lease, self.clock, self._rise)
@@ -212,6 +214,7 @@ class Edge:
         self.links.discard(link)
 
     def met(self, dose: Dose, data: int, *, new: bool = False) -> None:
+        dose.met += new
         key = dose.toxic.kind, dose.stream
         self.met_connections[key] += new
         self.met_bytes[key] += data

@@ -106,7 +106,10 @@ def _lease(lease: Lease | None, prefix: str = "lease") -> dict[str, Any]:
 
 
 def toxic_view(dose: Dose) -> dict[str, Any]:
-    """A toxic as the API shows it; the lease only if there is one."""
+    """A toxic as the API shows it; the lease, and how many met it, only if there is one.
+
+    Clients of Toxiproxy know no such members, and ask for no leases.
+    """
     return {
         "attributes": msgspec.to_builtins(dose.toxic),
         "name": dose.name,
@@ -114,6 +117,7 @@ def toxic_view(dose: Dose) -> dict[str, Any]:
         "stream": dose.stream.value,
         "toxicity": dose.toxicity,
         **_lease(dose.lease),
+        **({} if dose.lease is None else {"met_connections": dose.met}),
     }
 
 
@@ -123,7 +127,11 @@ def toxic_views(edge: Edge) -> list[dict[str, Any]]:
 
 
 def proxy_view(edge: Edge) -> dict[str, Any]:
-    """A proxy as the API shows it; the lease only while it is down with one."""
+    """A proxy as the API shows it; what we add only while it is down with a lease.
+
+    `dropped_connections` were open when it went down. Those that it refuses since are the system's to
+    count.
+    """
     return {
         "name": edge.name,
         "listen": edge.listen,
@@ -131,6 +139,7 @@ def proxy_view(edge: Edge) -> dict[str, Any]:
         "enabled": edge.enabled,
         "toxics": toxic_views(edge),
         **_lease(edge.down_lease),
+        **({} if edge.down_lease is None else {"dropped_connections": edge.dropped}),
     }
 
 

@@ -6,12 +6,14 @@
     DELETE /chaos/faults/{id}      → `Fault`
     POST   /chaos/faults/{id}/lease  `Lease`: starts its lease anew → `Fault`
     GET    /chaos/calls?correlation=ID   → `Calls`, what this process was asked under that correlation id
+           &since=T, seconds on the machine's monotonic clock: `dropped` then speaks of calls after T only
 
 All need `Authorization: Bearer <chaos token>`; without the setting `BALUARTE_CHAOS_TOKEN` none exists.
 A fault is `Fail(type, probability, duration)` with a target, a blast radius and a lease on this process'
 monotonic clock, so that it ends when whoever asked for it is dead.
 """
 
+import hashlib
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -23,6 +25,15 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_LEASE_SECONDS)]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
 
 
+def in_cohort(user: str, percent: float) -> bool:
+    """Whether the user of that id is in a cohort of `percent` of all users.
+
+    By the id alone: the same in every process and run, and a larger cohort holds every smaller one.
+    """
+    digest = hashlib.sha256(user.encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64 * 100 < percent
+
+
 class _Message(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """Base: camelCase."""
 
@@ -30,7 +41,8 @@ class _Message(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_d
 class Target(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which requests or messages a fault is for, and how many of them: its blast radius.
 
-    Every condition that is given must hold. `percent` is drawn last, among those that fit.
+    Every condition that is given must hold. `percent` is drawn last, among those that fit. A condition
+    that means nothing to the type of fault (a topic to an HTTP effect) is refused.
     """
 
     route: str | None = None
@@ -48,7 +60,7 @@ class Target(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     skip: int = 0
     """Spare so many that fit, at the start."""
     first: int | None = None
-    """Only so many, and then no more: fail the first N and recover."""
+    """It is done to so many and then to no more: fail the first N and recover."""
 
 
 class NewFault(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis import logs
-from chassis.context import set_correlation_id
+from chassis.context import set_correlation_id, set_traceparent
 from chassis.database import autocommit, transaction
 from chassis.errors import CodedError
 from chassis.inbox import statements
@@ -25,6 +25,7 @@ from chassis.inbox.options import InboxListener, InboxOptions, InboxStats, Silen
 from chassis.inbox.verdicts import Park, Postpone, Verdict, judge
 from chassis.messages import Event, decode
 from chassis.pacing import Backoff, Pace
+from chassis.tracing import Kind, span
 from resilience.clock import SYSTEM_CLOCK, Clock
 
 Handler = Callable[[AsyncConnection, Event], Awaitable[None]]
@@ -113,7 +114,7 @@ class InboxWorker:
                     return Turn.NOTHING
                 event = decode(head.payload)
                 set_correlation_id(event.correlation_id)
-                await self._handle(uow.connection, event)
+                await self._traced(uow.connection, event)
                 await uow.connection.execute(
                     statements.DONE, {"consumer": self._consumer, "message_id": head.message_id}
                 )
@@ -157,6 +158,12 @@ class InboxWorker:
         found = await connection.execute(statements.HEAD, {"consumer": self._consumer, "key": key})
         row = found.one_or_none()
         return None if row is None else _Head(*row)
+
+    async def _traced(self, connection: AsyncConnection, event: Event) -> None:
+        with span(f"process {event.type}", Kind.CONSUMER, parent=event.traceparent) as handling:
+            set_traceparent(handling.traceparent)
+            handling.tell("messaging.destination.name", event.topic)
+            await self._handle(connection, event)
 
     async def _handle(self, connection: AsyncConnection, event: Event) -> None:
         handler = self._handlers.get(event.type)

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema, OperationType, execute
 
-from chassis import codes
+from chassis import codes, tracing
 from chassis.errors import CodedError
 from graphql_api.context import Context
 from graphql_api.errors import ErrorBody, Refused, body_of, field_error, refusals
@@ -188,6 +188,11 @@ class Executor:
     def _measure(self, subject: Subject, answer: Answer, seconds: float) -> None:
         outcome = outcome_of(answer.codes, degraded=bool(answer.extensions.get("degraded")))
         self._telemetry.answered(subject, outcome, seconds)
+        serving = tracing.around()
+        serving.name(f"{subject.type} {subject.operation}")
+        serving.tell("graphql.operation.type", subject.type)
+        serving.tell("graphql.root_field", subject.operation)
+        serving.tell("baluarte.outcome", outcome)
         for error in answer.errors:
             path = error.get("path") or [None]
             self._telemetry.field_error(subject.type, path[0], error["extensions"]["code"])

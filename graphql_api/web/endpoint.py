@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import codes, logs, wire
-from chassis.context import Call, accepted_traceparent
+from chassis.context import Call
 from chassis.errors import CodedError
 from chassis.tokens import AccessTokens
 from graphql_api.batching import Ask
@@ -136,7 +136,7 @@ class GraphQLEndpoint:
             deadline=deadline.earlier(min(ANSWER_MARGIN, deadline.remaining() / 10)),
             user=visitor.user,
             user_token=visitor.token,
-            traceparent=accepted_traceparent(request.headers.get("traceparent")),
+            traceparent=request.scope["traceparent"],
         )
 
         async def admit_credentials(email: str | None) -> None:

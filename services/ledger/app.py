@@ -13,6 +13,7 @@ from chassis import messages
 from chassis.app import create_app
 from chassis.bus import Bus
 from chassis.credentials import Verifier
+from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.messaging import consumers, queue_gauges, relay
@@ -50,12 +51,14 @@ def build(
     tokens: AccessTokens,
     registry: Registry,
     policies: Policies | None = None,
+    faults: FaultPoint | None = None,
     make_store: MakeStore = durable_store,
 ) -> Starlette:
     """The app on the given bus, which `registry` knows already.
 
     Args:
         policies: those of this process; None for those of its own file.
+        faults: the fault point of this process, if it has one.
         make_store: makes the writer's store.
     """
     if settings.database_url is None:
@@ -72,7 +75,8 @@ def build(
         handlers=Operations(engine, writer).handlers(),
         registry=registry,
         metrics=metrics,
-        gate=Gate(Verifier.load(settings.keys_dir, SERVICE), tokens),
+        faults=faults,
+        gate=Gate(Verifier.load(settings.keys_dir, SERVICE, now=token_clock(faults)), tokens),
         workers=[
             writer,
             *policies.workers(),
@@ -101,6 +105,7 @@ async def compose(
         tokens=process.access_tokens(JWKS),
         registry=process.registry,
         policies=policies,
+        faults=process.faults,
         make_store=make_store,
     )
     return app, settings

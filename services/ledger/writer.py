@@ -20,6 +20,7 @@ from uuid import UUID
 from chassis import codes, logs
 from chassis.codes import Code
 from chassis.database import DatabaseUnavailable, OutcomeUnknown, settle_commit, translate
+from chassis.tracing import current_traceparent, span
 from resilience.clock import SYSTEM_CLOCK, Clock
 from services.ledger import holds, posting
 from services.ledger.book import Book
@@ -74,11 +75,12 @@ class Observer(Protocol):
 class _Ticket:
     """Commands of one request, and the future of their results. Not split over batches."""
 
-    __slots__ = ("commands", "correlation_id", "future")
+    __slots__ = ("commands", "correlation_id", "future", "traceparent")
 
     def __init__(self, commands: Sequence[Command], correlation_id: str) -> None:
         self.commands = commands
         self.correlation_id = correlation_id
+        self.traceparent = current_traceparent()
         self.future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
 
 
@@ -188,7 +190,12 @@ class Writer:
         ]
         results: list[Result] = []
         try:
-            await self._post_all(commands, results)
+            with span(
+                "group commit", causes=[ticket.traceparent for ticket in batch]
+            ) as committing:
+                committing.tell("db.system.name", "postgresql")
+                committing.tell("baluarte.batch", len(commands))
+                await self._post_all(commands, results)
         finally:
             rest = commands[len(results) :]  # not reached: COMMIT was not sent for them
             results += [_failed(command, codes.UNAVAILABLE) for command, _ in rest]

@@ -11,6 +11,7 @@ from chassis.app import create_app
 from chassis.bus import Bus
 from chassis.credentials import Verifier
 from chassis.database import transaction
+from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.messaging import consumers, queue_gauges, relay
@@ -51,11 +52,13 @@ def build(
     tokens: AccessTokens,
     registry: Registry,
     policies: Policies | None = None,
+    faults: FaultPoint | None = None,
 ) -> Starlette:
     """The app on the given bus and channels, which `registry` knows already.
 
     Args:
         policies: those of this process; None for those of its own file.
+        faults: the fault point of this process, if it has one.
     """
     common = settings.common
     policies = policies or Policies.open(common, POLICY_FILE)
@@ -68,7 +71,8 @@ def build(
         handlers={LIST_NOTIFICATIONS: History(engine).page},
         registry=registry,
         metrics=metrics,
-        gate=Gate(Verifier.load(common.keys_dir, SERVICE), tokens),
+        faults=faults,
+        gate=Gate(Verifier.load(common.keys_dir, SERVICE, now=token_clock(faults)), tokens),
         workers=[
             *policies.workers(),
             relay(engine, bus, metrics),
@@ -97,6 +101,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
         tokens=process.access_tokens(JWKS),
         registry=process.registry,
         policies=policies,
+        faults=process.faults,
     )
     return app, common
 

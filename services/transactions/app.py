@@ -14,6 +14,7 @@ from chassis import messages
 from chassis.app import create_app
 from chassis.bus import Bus
 from chassis.credentials import Verifier
+from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.messaging import consumers, queue_gauges, relay
@@ -51,12 +52,14 @@ def build(
     tokens: AccessTokens,
     registry: Registry,
     policies: Policies | None = None,
+    faults: FaultPoint | None = None,
     intake: MakeIntake = Intake,
 ) -> Starlette:
     """The app on the given bus and ledger, which `registry` knows already.
 
     Args:
         policies: those of this process; None for those of its own file.
+        faults: the fault point of this process, if it has one.
         intake: makes the part that commits new transactions with their idempotency keys.
     """
     common = settings.common
@@ -85,7 +88,8 @@ def build(
         },
         registry=registry,
         metrics=metrics,
-        gate=Gate(Verifier.load(common.keys_dir, SERVICE), tokens),
+        faults=faults,
+        gate=Gate(Verifier.load(common.keys_dir, SERVICE, now=token_clock(faults)), tokens),
         workers=[
             *policies.workers(),
             parts.recovery,
@@ -125,6 +129,7 @@ async def compose(
         tokens=process.access_tokens(JWKS),
         registry=process.registry,
         policies=policies,
+        faults=process.faults,
         intake=intake,
     )
     return app, common

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from chassis import codes
 from chassis.database import StatementRejected, UniqueViolation, transaction
 from chassis.errors import CodedError
+from chassis.tracing import span
 from services.transactions.contract import Reverse, TransactionStatus, TransactionType
 from services.transactions.machine import LIFETIME_SECONDS
 from services.transactions.requests import fingerprint, reversal_of
@@ -34,10 +35,10 @@ WITH asked AS (
         CAST(:receivers AS uuid[]), CAST(:initiators AS uuid[]), CAST(:amounts AS bigint[]),
         CAST(:currencies AS text[]), CAST(:descriptions AS text[]), CAST(:metadatas AS text[]),
         CAST(:keys AS text[]), CAST(:hashes AS bytea[]), CAST(:correlations AS text[]),
-        CAST(:reverses AS uuid[])
+        CAST(:reverses AS uuid[]), CAST(:traces AS text[])
     ) AS a (
         id, type, sender_id, receiver_id, initiated_by, amount, currency, description, metadata,
-        key, request_hash, correlation_id, reverses
+        key, request_hash, correlation_id, reverses, traceparent
     )
 ), claimed AS (
     INSERT INTO idempotency (user_id, key, request_hash, transaction_id)
@@ -47,11 +48,12 @@ WITH asked AS (
 ), begun AS (
     INSERT INTO transactions (
         id, type, sender_id, receiver_id, initiated_by, amount, currency, description, metadata,
-        idempotency_key, correlation_id, reverses,
+        idempotency_key, correlation_id, reverses, traceparent,
         deadline_at, next_attempt_at, lease_until, attempts
     )
     SELECT a.id, a.type, a.sender_id, a.receiver_id, a.initiated_by, a.amount, a.currency,
         a.description, CAST(a.metadata AS jsonb), a.key, a.correlation_id, a.reverses,
+        a.traceparent,
         now() + make_interval(secs => :lifetime), now() + make_interval(secs => :lease),
         now() + make_interval(secs => :lease), 1
     FROM asked a JOIN claimed c ON c.transaction_id = a.id
@@ -113,7 +115,12 @@ class Intake:
         return [(await self.take([draft]))[0] for draft in drafts]
 
     async def take_reversal(
-        self, request: Reverse, staff_id: UUID, *, correlation_id: str
+        self,
+        request: Reverse,
+        staff_id: UUID,
+        *,
+        correlation_id: str,
+        traceparent: str | None = None,
     ) -> Taken:
         """Begin the reversal of a transaction, or replay it.
 
@@ -128,7 +135,13 @@ class Intake:
                 if (earlier := seen.get((staff_id, key))) is not None:
                     return _replayed(earlier, hash_)
                 original = await _original(uow.connection, request.transaction_id)
-                draft = reversal_of(original, request, staff_id, correlation_id=correlation_id)
+                draft = reversal_of(
+                    original,
+                    request,
+                    staff_id,
+                    correlation_id=correlation_id,
+                    traceparent=traceparent,
+                )
                 begun = await _insert(uow.connection, [draft])
                 await uow.commit()
         except UniqueViolation:
@@ -139,9 +152,16 @@ class Intake:
         if draft.id in begun:
             return Begun(begun[draft.id])
         # The same key, at the same time: the other request has it.
-        return await self.take_reversal(request, staff_id, correlation_id=correlation_id)
+        return await self.take_reversal(
+            request, staff_id, correlation_id=correlation_id, traceparent=traceparent
+        )
 
     async def _take(self, drafts: Sequence[Draft]) -> Sequence[Outcome]:
+        with span("take transactions", causes=[draft.traceparent for draft in drafts]) as batch:
+            batch.tell("baluarte.batch", len(drafts))
+            return await self._write(drafts)
+
+    async def _write(self, drafts: Sequence[Draft]) -> Sequence[Outcome]:
         async with transaction(self._engine) as uow:
             begun = await _insert(uow.connection, drafts)
             late = [
@@ -194,6 +214,7 @@ def _columns(drafts: Sequence[Draft]) -> Mapping[str, Any]:
         "hashes": [draft.request_hash for draft in drafts],
         "correlations": [draft.correlation_id for draft in drafts],
         "reverses": [draft.reverses for draft in drafts],
+        "traces": [draft.traceparent for draft in drafts],
         "lifetime": float(LIFETIME_SECONDS),
         "lease": INLINE_LEASE,
     }

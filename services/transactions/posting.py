@@ -10,6 +10,7 @@ from uuid import UUID
 from chassis import codes, logs
 from chassis.context import Call, new_correlation_id
 from chassis.errors import CodedError
+from chassis.tracing import span
 from services.ledger.contract import PostingResult
 from services.transactions.contract import SERVICE, TransactionStatus
 from services.transactions.leases import Due, Leases
@@ -60,7 +61,12 @@ class Poster:
 
         Never raises for want of a definite answer: that is what PENDING means.
         """
-        answers = await self._ask(batch)
+        with span("post transactions", causes=[item.row.traceparent for item in batch]) as posting:
+            posting.tell("baluarte.batch", len(batch))
+            return await self._post(batch, posting.traceparent)
+
+    async def _post(self, batch: Sequence[Due], traceparent: str | None) -> Sequence[Row]:
+        answers = await self._ask(batch, traceparent)
         unknown = [item for item in batch if isinstance(answers[item.row.id], Unknown)]
         if unknown:
             await self._release(unknown, answers)
@@ -69,11 +75,16 @@ class Poster:
         known = settled.by_id()
         return [known.get(item.row.id, item.row) for item in batch]
 
-    async def _ask(self, batch: Sequence[Due]) -> dict[UUID, Answer]:
+    async def _ask(self, batch: Sequence[Due], traceparent: str | None) -> dict[UUID, Answer]:
         """The ledger's answers; whatever is not clearly an answer is unknown."""
         first = batch[0].row.correlation_id
         correlation_id = first if len(batch) == 1 else new_correlation_id()
-        call = Call.background(SERVICE, correlation_id=correlation_id, seconds=self._seconds)
+        call = Call.background(
+            SERVICE,
+            correlation_id=correlation_id,
+            seconds=self._seconds,
+            traceparent=traceparent,
+        )
         postings = [posting_of(item.row, given_up=item.given_up) for item in batch]
         answers: dict[UUID, Answer] = {
             posting.transfer_id: Unknown(codes.OUTCOME_UNKNOWN.name) for posting in postings
@@ -82,7 +93,7 @@ class Poster:
             results = await self._ledger.post(call, postings)
         except CodedError as error:
             if error.code in _MALFORMED and len(batch) > 1:
-                return await self._ask_halves(batch)
+                return await self._ask_halves(batch, traceparent)
             return dict.fromkeys(answers, Unknown(error.code))
         except Exception as error:  # noqa: BLE001 - a surprise is no answer
             _log.error("ledger call failed", count=len(batch), exc_info=error)
@@ -92,10 +103,13 @@ class Poster:
                 answers[result.transfer_id] = self._read(result)
         return answers
 
-    async def _ask_halves(self, batch: Sequence[Due]) -> dict[UUID, Answer]:
+    async def _ask_halves(
+        self, batch: Sequence[Due], traceparent: str | None
+    ) -> dict[UUID, Answer]:
         """Ask again in two parts: one posting that the ledger cannot read must not stop the others."""
         middle = len(batch) // 2
-        return await self._ask(batch[:middle]) | await self._ask(batch[middle:])
+        first = await self._ask(batch[:middle], traceparent)
+        return first | await self._ask(batch[middle:], traceparent)
 
     async def _settle(self, answers: Mapping[UUID, Answer]) -> Settled:
         """Write the definite answers; what cannot be written stays PENDING and is asked again."""

@@ -47,7 +47,14 @@ class DemoRail:
             )
 
 
-def draft_of(request: Create, user_id: UUID, rail: DemoRail, *, correlation_id: str) -> Draft:
+def draft_of(
+    request: Create,
+    user_id: UUID,
+    rail: DemoRail,
+    *,
+    correlation_id: str,
+    traceparent: str | None = None,
+) -> Draft:
     """The transaction that `user_id` asks for.
 
     Raises:
@@ -74,10 +81,18 @@ def draft_of(request: Create, user_id: UUID, rail: DemoRail, *, correlation_id: 
         idempotency_key=request.idempotency_key,
         request_hash=fingerprint("create", request),
         correlation_id=correlation_id,
+        traceparent=traceparent,
     )
 
 
-def reversal_of(original: Row, request: Reverse, staff_id: UUID, *, correlation_id: str) -> Draft:
+def reversal_of(
+    original: Row,
+    request: Reverse,
+    staff_id: UUID,
+    *,
+    correlation_id: str,
+    traceparent: str | None = None,
+) -> Draft:
     """The transaction that takes `original` back: same money, other way round."""
     return Draft(
         id=reversal_id_of(original.id),
@@ -92,6 +107,7 @@ def reversal_of(original: Row, request: Reverse, staff_id: UUID, *, correlation_
         idempotency_key=request.idempotency_key,
         request_hash=fingerprint("reverse", request),
         correlation_id=correlation_id,
+        traceparent=traceparent,
         reverses=original.id,
     )
 

@@ -17,7 +17,7 @@ MetadataValues = Mapping[str, str | int | bool | None]
 COLUMNS: Final = """
 t.id, t.type, t.status, t.sender_id, t.receiver_id, s.name AS sender_name, r.name AS receiver_name,
 t.initiated_by, t.amount, t.currency, t.description, t.metadata, t.idempotency_key, t.correlation_id,
-t.reverses, t.reversed_by, t.failure_reason, t.created_at, t.processed_at, t.version
+t.reverses, t.reversed_by, t.failure_reason, t.created_at, t.processed_at, t.version, t.traceparent
 """
 """What `Row.of` reads; needs `NAMES` in the query."""
 
@@ -44,6 +44,7 @@ class Draft:
     request_hash: bytes
     correlation_id: str
     reverses: UUID | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Row:
     created_at: datetime
     processed_at: datetime | None
     version: int
+    traceparent: str | None = None
+    """Trace context of the request, so that what is done later is seen as its consequence."""
 
     @property
     def pending(self) -> bool:
@@ -99,6 +102,7 @@ class Row:
             created_at=record["created_at"],
             processed_at=record["processed_at"],
             version=record["version"],
+            traceparent=record["traceparent"],
         )
 
     @classmethod
@@ -132,6 +136,7 @@ class Row:
             created_at=created_at,
             processed_at=None,
             version=1,
+            traceparent=draft.traceparent,
         )
 
 

@@ -58,6 +58,8 @@ transactions = Table(
     Column("next_attempt_at", _TIME),
     Column("lease_until", _TIME),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    # W3C trace context of the request, null where it was not traced.
+    Column("traceparent", Text),
     PrimaryKeyConstraint("id", name="transactions_pkey"),
     UniqueConstraint("reverses", name="transactions_reverses_key"),
     CheckConstraint(

@@ -156,6 +156,7 @@ def _events(rows: list[Row]) -> list[Event]:
             version=row.version,
             occurred_at=reversed_at.get(row.id) or row.processed_at or row.created_at,
             correlation_id=row.correlation_id,
+            traceparent=row.traceparent,
         )
         for row in ordered
     ]

@@ -51,7 +51,12 @@ class TakesTransactions(Protocol):
     async def take(self, drafts: Sequence[Draft]) -> Sequence[Outcome]: ...
 
     async def take_reversal(
-        self, request: Reverse, staff_id: UUID, *, correlation_id: str
+        self,
+        request: Reverse,
+        staff_id: UUID,
+        *,
+        correlation_id: str,
+        traceparent: str | None = None,
     ) -> Taken: ...
 
 
@@ -98,7 +103,13 @@ class Transfers:
                 DEADLINE_EXCEEDED), or it may have been committed (OUTCOME_UNKNOWN).
         """
         user = signed_in(call)
-        draft = draft_of(request, user.id, self._rail, correlation_id=call.correlation_id)
+        draft = draft_of(
+            request,
+            user.id,
+            self._rail,
+            correlation_id=call.correlation_id,
+            traceparent=call.traceparent,
+        )
         waiting = call.deadline.earlier(ANSWER_MARGIN)
         if waiting.expired:
             raise codes.DEADLINE_EXCEEDED.error()
@@ -131,7 +142,10 @@ class Transfers:
         waiting = call.deadline.earlier(ANSWER_MARGIN)
         try:
             taken = await self._taker.take_reversal(
-                request, user.id, correlation_id=call.correlation_id
+                request,
+                user.id,
+                correlation_id=call.correlation_id,
+                traceparent=call.traceparent,
             )
         except CodedError as error:
             self._count_conflict(error)

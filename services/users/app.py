@@ -17,6 +17,7 @@ from chassis.context import Call
 from chassis.contract import Operation
 from chassis.credentials import Verifier
 from chassis.database import transaction
+from chassis.faults.point import FaultPoint, token_clock, token_skew
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.keyset import KeySet
@@ -62,12 +63,14 @@ def build(
     redis: Redis | None,
     registry: Registry,
     policies: Policies | None = None,
+    faults: FaultPoint | None = None,
     key_source: KeySource = new_key,
 ) -> Starlette:
     """The app on the given bus, ledger and cache, which `registry` knows already.
 
     Args:
         policies: those of this process; None for those of its own file.
+        faults: the fault point of this process, if it has one.
         ledger: None to leave the ledger to the events alone.
         key_source: makes signing keys; tests hand in one that is quick.
     """
@@ -91,7 +94,9 @@ def build(
         pipeline=policies.pipeline(CACHE),
     )
     accounts = Accounts(ledger)
-    sessions = Sessions(engine, passwords, keys, accounts, SessionMetrics(metrics))
+    sessions = Sessions(
+        engine, passwords, keys, accounts, SessionMetrics(metrics), skew=token_skew(faults)
+    )
     return create_app(
         service=SERVICE,
         handlers=_handlers(
@@ -102,7 +107,11 @@ def build(
         ),
         registry=registry,
         metrics=metrics,
-        gate=Gate(Verifier.load(common.keys_dir, SERVICE), AccessTokens(keys.public_keys)),
+        faults=faults,
+        gate=Gate(
+            Verifier.load(common.keys_dir, SERVICE, now=token_clock(faults)),
+            AccessTokens(keys.public_keys, now=token_clock(faults)),
+        ),
         workers=[
             *policies.workers(),
             *_workers(engine, bus, keys, CacheRefresher(engine, cache), metrics),
@@ -129,6 +138,7 @@ async def compose(environ: Mapping[str, str]) -> tuple[Starlette, Settings]:
         redis=redis,
         registry=process.registry,
         policies=policies,
+        faults=process.faults,
     )
     return app, settings.common
 

@@ -4,7 +4,9 @@ A family is everything that grew from one sign-in. Using its live token makes a 
 used one again means that two hold it, the owner and a thief, so the family ends; with one exception: the
 answer that carried the successor may have been lost. For `REPLAY_WINDOW` after its use, and only while
 the successor has not been used, the token just used is answered with a fresh successor, and the old one
-is void. A thief gains nothing by that: whoever then presents the void one ends the family.
+is void. Void is not final yet: requests overtake each other, so the owner may hold either of the twins. The
+first twin that is used is the good one, and a thief gains nothing by that: whoever presents another one
+from then on ends the family.
 """
 
 import hashlib
@@ -33,7 +35,7 @@ class TokenState(StrEnum):
     LIVE = "live"
     USED = "used"
     VOID = "void"
-    """A successor that never reached its owner, and was replaced."""
+    """A successor that was replaced, because it may never have reached its owner."""
 
 
 class EndReason(StrEnum):
@@ -56,7 +58,8 @@ class Verdict(StrEnum):
 class PresentedToken:
     """A refresh token as stored, with its family, read under the family's lock.
 
-    `successor_state` is None when it has no successor.
+    `successor_state` is None when it has no successor. `twin_unused`: of a void one, whether what replaced
+    it has not been used either.
     """
 
     state: TokenState
@@ -64,13 +67,14 @@ class PresentedToken:
     used_at: datetime | None
     successor_state: TokenState | None
     family_ended: bool
+    twin_unused: bool = False
 
 
 def judge(token: PresentedToken, now: datetime) -> Verdict:
     """What to do with a token that is presented at `now` (the database's clock)."""
     if token.family_ended or now >= token.expires_at:
         return Verdict.INVALID
-    if token.state is TokenState.LIVE:
+    if token.state is TokenState.LIVE or (token.state is TokenState.VOID and token.twin_unused):
         return Verdict.ROTATE
     if token.state is TokenState.USED and _answer_may_be_lost(token, now):
         return Verdict.REPLACE

@@ -90,9 +90,16 @@ async def lock_family(connection: AsyncConnection, family_id: UUID) -> datetime 
     ).scalar_one_or_none()
 
 
+# A token that was made since the live one's parent was used has that parent, too: they are twins.
 _PRESENTED = text("""
     SELECT token.state, token.expires_at, token.used_at, successor.state AS successor_state,
-           family.ended_at IS NOT NULL AS family_ended, clock_timestamp() AS now
+           family.ended_at IS NOT NULL AS family_ended, clock_timestamp() AS now,
+           EXISTS (
+               SELECT FROM refresh_tokens AS parent
+               JOIN refresh_tokens AS twin ON twin.token_hash = parent.successor
+               WHERE parent.family_id = token.family_id AND twin.state = 'live'
+                   AND token.created_at >= parent.used_at
+           ) AS twin_unused
     FROM refresh_tokens AS token
     JOIN refresh_families AS family ON family.id = token.family_id
     LEFT JOIN refresh_tokens AS successor ON successor.token_hash = token.successor
@@ -113,6 +120,7 @@ async def presented(
         used_at=row.used_at,
         successor_state=None if row.successor_state is None else TokenState(row.successor_state),
         family_ended=row.family_ended,
+        twin_unused=row.twin_unused,
     )
     return token, row.now
 
@@ -126,7 +134,16 @@ async def rotate(
     now: datetime,
     expires_at: datetime,
 ) -> None:
-    """Mark the live token used and make `successor` the live one."""
+    """Mark the token used and make `successor` the live one; a twin that was live is void."""
+    await connection.execute(
+        update(refresh_tokens)
+        .where(
+            _TOKEN.family_id == owner.family_id,
+            _TOKEN.state == TokenState.LIVE.value,
+            _TOKEN.token_hash != token_hash,
+        )
+        .values(state=TokenState.VOID.value)
+    )
     await connection.execute(
         update(refresh_tokens)
         .where(_TOKEN.token_hash == token_hash)

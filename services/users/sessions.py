@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -53,7 +53,12 @@ class _Grant:
 
 
 class Sessions:
-    """The operations under `/v1/sessions`."""
+    """The operations under `/v1/sessions`.
+
+    Args:
+        new_token: makes refresh tokens.
+        skew: seconds by which access tokens are dated ahead of the database's clock; a fault on purpose.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Sessions:
         metrics: SessionMetrics,
         *,
         new_token: Callable[[], str] = families.new_token,
+        skew: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._engine = engine
         self._passwords = passwords
@@ -71,6 +77,7 @@ class Sessions:
         self._accounts = accounts
         self._metrics = metrics
         self._new_token = new_token
+        self._skew = skew
 
     async def register(self, call: Call, request: Register) -> Session:
         """Create a customer and sign them in.
@@ -197,7 +204,8 @@ class Sessions:
 
     def _session(self, person: Person, grant: _Grant) -> Session:
         """Sign before COMMIT: a token that cannot be signed must not use the old one up."""
-        signed = self._keys.sign(access.claims(person.id, person.role, grant.family_id, grant.now))
+        now = grant.now + timedelta(seconds=self._skew())
+        signed = self._keys.sign(access.claims(person.id, person.role, grant.family_id, now))
         return Session(
             user=person.profile(),
             access_token=signed,

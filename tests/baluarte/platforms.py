@@ -53,8 +53,9 @@ class Platform:
         return f"http://127.0.0.1:{self.settings['BALUARTE_GATEWAY_PORT']}"
 
     def command(self, name: str, *arguments: str) -> list[str]:
+        """`baluarte NAME …` on this platform; a name of two words is a group's command."""
         state = [] if name == "migrate" else ["--state-dir", str(self.state)]
-        return [sys.executable, "-P", "-m", "baluarte", name, *state, *arguments]
+        return [sys.executable, "-P", "-m", "baluarte", *name.split(), *state, *arguments]
 
     def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself."""

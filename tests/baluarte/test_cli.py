@@ -18,7 +18,7 @@ def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(main, arguments, env=environment)
 
 
-@pytest.mark.parametrize("command", ["up", "status", "logs", "migrate", "chaos"])
+@pytest.mark.parametrize("command", ["up", "status", "logs", "migrate", "chaos", "secrets", "demo"])
 def test_each_command_explains_itself(command: str) -> None:
     """--help and -h say what it does; the group's help lists it."""
     assert run(command, "-h").exit_code == 0
@@ -122,6 +122,9 @@ CHAOS = {
     "pause": ["users", "--seconds", "3"],
     "hold": ["users"],
     "slow-start": ["users", "--delay", "2"],
+    "toxic": ["gateway-users", "latency", "latency=300"],
+    "down": ["gateway-users"],
+    "inject": ["users", "latency", "seconds=2", "--percent", "30"],
 }
 
 
@@ -134,6 +137,13 @@ def test_each_fault_has_a_command(command: str, tmp_path: Path) -> None:
     assert "NOT_RUNNING" in answer.output
 
 
+def test_an_attribute_has_a_name_and_a_value() -> None:
+    """With the right form in the message; numbers are numbers, everything else is text."""
+    refused = run("chaos", "toxic", "gateway-users", "latency", "300")
+    assert refused.exit_code == 2
+    assert "latency=300" in refused.output
+
+
 def test_chaos_in_production_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """With the option that would allow it in the message, and no state left behind."""
     state = ("--state-dir", str(tmp_path / "state"))
@@ -142,3 +152,33 @@ def test_chaos_in_production_is_refused_before_anything_starts(tmp_path: Path) -
     assert "CHAOS_IN_PRODUCTION" in refused.output
     assert "--chaos-in-production" in refused.output
     assert not (tmp_path / "state" / "postgres").exists()
+
+
+def test_migrations_pass_the_bus_over_where_a_broker_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With BALUARTE_AMQP_URL, by value or by file, no database is wanted for events."""
+    asked: list[tuple[str, ...]] = []
+
+    async def migrate_all(_: object, services: tuple[str, ...]) -> dict[str, migrate.Migrated]:
+        asked.append(services)
+        return {}
+
+    monkeypatch.setattr(migrate, "migrate_all", migrate_all)
+    assert run("migrate").exit_code == 0
+    assert run("migrate", BALUARTE_AMQP_URL="amqp://mq/").exit_code == 0
+    assert "bus" in asked[0]
+    assert asked[1] == tuple(name for name in asked[0] if name != "bus")
+
+
+def test_demonstration_data_are_not_for_production(tmp_path: Path) -> None:
+    """Nothing is loaded, nobody is asked, and that is no failure."""
+    done = run("demo", BALUARTE_ENVIRONMENT="production", BALUARTE_KEYS_DIR=str(tmp_path))
+    assert done.exit_code == 0
+    assert "no demonstration data in production" in done.output
+
+
+def test_demonstration_data_without_a_key_are_told(tmp_path: Path) -> None:
+    """The key that is missing, by its name and with the way out."""
+    refused = run("demo", BALUARTE_KEYS_DIR=str(tmp_path))
+    assert refused.exit_code == EXIT_PROBLEM
+    assert "SETTING_INVALID" in refused.output
+    assert "baluarte.pem" in refused.output

@@ -59,6 +59,7 @@ def test_every_part_is_ready_and_shown(running: Platform) -> None:
     parts = eventually_sync(lambda: all_ready(running), 30)
     services = {"users", "users-2", "ledger", "transactions", "notifications", "gateway"}
     assert set(parts) == {"postgres", "valkey", *services}
+    assert not (running.state / "chaos.json").exists()
     assert len({part["pid"] for part in parts.values()}) == len(parts)
     table = running.run("status").stdout
     assert all(name in table for name in parts)

@@ -62,6 +62,18 @@ async def test_settings_of_the_caller_do_not_leak_in(
     assert os.environ["BALUARTE_DATABASE_URL"]
 
 
+async def test_a_load_may_keep_the_usual_limits(folder: Path) -> None:
+    """With `LIMITED` no limit is raised, and a client on this machine may forward addresses."""
+    program = "import os, time; print(*os.environ, 'Baluarte is ready', sep='\\n', flush=True)"
+    running = await sandbox.start(
+        ("-c", f"{program}; time.sleep(300)"), folder / "state", {}, {}, sandbox.LIMITED
+    )
+    names = running.output.read_text().split()
+    await sandbox.stop(running)
+    assert "BALUARTE_TRUSTED_PROXIES" in names
+    assert not [name for name in names if name.startswith("BALUARTE_") and "LIMIT" in name]
+
+
 async def test_what_does_not_come_is_told_in_time() -> None:
     """A wait has an end, and says for what it waited."""
 

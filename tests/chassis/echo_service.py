@@ -18,6 +18,7 @@ from chassis.client import ServiceClient, open_session
 from chassis.context import Call
 from chassis.contract import Answer, Message, Operation, UserAccess
 from chassis.credentials import Credentials, Verifier, generate_keys
+from chassis.faults.point import FaultPoint, token_clock
 from chassis.gate import Gate
 from chassis.health import Registry
 from chassis.metrics import Metrics
@@ -88,6 +89,7 @@ class Running:
     session: aiohttp.ClientSession
     keys: Path
     registry: Registry
+    metrics: Metrics
 
     def client(
         self,
@@ -110,18 +112,24 @@ class Running:
 
 @asynccontextmanager
 async def running_echo(
-    keys: Path, *, tokens: AccessTokens | None = None, max_body: int = 10_000
+    keys: Path,
+    *,
+    tokens: AccessTokens | None = None,
+    max_body: int = 10_000,
+    point: Callable[[Metrics], FaultPoint] | None = None,
 ) -> AsyncIterator[Running]:
-    """Serve the echo service for as long as the block lasts."""
+    """Serve the echo service for as long as the block lasts, with the fault point that `point` makes."""
     generate_keys(keys, ("gateway", "users", "echo"))
     echo, registry, metrics = Echo(), Registry(), Metrics()
+    faults = point(metrics) if point is not None else None
     app = create_app(
         service="echo",
         handlers=dict.fromkeys(OPERATIONS, echo),
         registry=registry,
         metrics=metrics,
-        gate=Gate(Verifier.load(keys, "echo"), tokens),
+        gate=Gate(Verifier.load(keys, "echo", now=token_clock(faults)), tokens),
+        faults=faults,
         max_body=max_body,
     )
     async with serving(app) as url, open_session() as session:
-        yield Running(url, echo, app, session, keys, registry)
+        yield Running(url, echo, app, session, keys, registry, metrics)

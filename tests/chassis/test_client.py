@@ -49,6 +49,19 @@ async def test_a_coded_refusal_arrives_as_it_was_raised(running: Running) -> Non
     assert caught.value.service == "echo"
 
 
+async def test_a_credential_that_is_not_accepted_is_no_business_of_the_caller(
+    running: Running,
+) -> None:
+    """A clock or a key of ours that is off looks like an outage, which fields degrade for, and no sign-in
+    of the user's is to blame."""
+    wrong = running.client(name="users")
+
+    with pytest.raises(CodedError) as caught:
+        await wrong.call(call(), SAY, Say(text="a"))
+
+    assert (caught.value.code, caught.value.retryable) == ("UNAVAILABLE", True)
+
+
 async def test_nobody_listening_means_nothing_was_done(running: Running) -> None:
     """A refused connection is definite, also for an operation with an effect."""
     nobody = running.client(urls=(f"http://127.0.0.1:{free_port()}",))

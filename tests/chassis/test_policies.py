@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from baluarte.chaos.mechanisms import POLICY_FILES
 from chassis import codes, database
 from chassis.errors import CodedError, Unreached
 from chassis.metrics import Metrics
@@ -16,7 +17,7 @@ from chassis.settings import Environment, Settings, SettingsError
 from resilience import AttemptTimedOut, Fault
 from resilience.policy_file import PolicyFile
 from resilience.testing import FakeClock
-from scripts.generate import POLICY_FILES, policy_page
+from scripts.generate import policy_page
 
 ROOT = Path(__file__).parents[2]
 FILES = POLICY_FILES
@@ -133,6 +134,26 @@ async def test_a_changed_file_is_followed_without_losing_state(tmp_path: Path) -
     os.utime(path, ns=(2, 2))
     await follow()
     assert pipeline.bulkhead.options.max_concurrent == 3
+
+
+async def test_a_file_that_comes_later_is_followed_until_it_goes(tmp_path: Path) -> None:
+    """An empty directory is enough for a start; what is put there counts at once, and not for ever."""
+    own = tmp_path / "own.toml"
+    own.write_text(TWO_FAILURES)
+    directory = tmp_path / "operators"
+    directory.mkdir()
+    policies = Policies.open(settings(directory), own)
+    pipeline = policies.pipeline("users")
+    assert pipeline.bulkhead is not None
+
+    operators = directory / f"{settings().service}.toml"
+    for text, concurrent in (("max_concurrent = 3", 3), ("max_concurrent = nonsense", 3)):
+        operators.write_text(TWO_FAILURES.replace("max_concurrent = 7", text))
+        await policies._follow()
+        assert pipeline.bulkhead.options.max_concurrent == concurrent
+    operators.unlink()
+    await policies._follow()
+    assert pipeline.bulkhead.options.max_concurrent == 7
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:

@@ -95,6 +95,41 @@ def test_a_service_reads_its_own_keys_with_the_same_reader() -> None:
     )
 
 
+CHAOS = {"BALUARTE_CHAOS_TOKEN": "a-secret-of-enough-length"}
+SURELY = {"BALUARTE_CHAOS_IN_PRODUCTION": "true"}
+PRODUCTION = {"BALUARTE_ENVIRONMENT": "production"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "opened"),
+    [({}, False), (CHAOS, True), (SURELY, False), (CHAOS | PRODUCTION | SURELY, True)],
+)
+def test_the_fault_point_is_opened_by_its_token(environ: dict[str, str], opened: bool) -> None:
+    """Only the token opens it, and it does not show itself."""
+    settings = read_settings(environ, "gateway", needs_database=False)
+
+    assert (settings.chaos_token is not None) == opened
+    assert CHAOS["BALUARTE_CHAOS_TOKEN"] not in repr(settings)
+
+
+@pytest.mark.parametrize("second", [{}, {"BALUARTE_CHAOS_IN_PRODUCTION": "off"}])
+def test_chaos_in_production_must_be_said_twice(second: dict[str, str]) -> None:
+    """The token alone is refused there, with the second word in the message."""
+    with pytest.raises(SettingsError, match="BALUARTE_CHAOS_IN_PRODUCTION=true") as caught:
+        read_settings(CHAOS | PRODUCTION | second, "gateway", needs_database=False)
+
+    assert CHAOS["BALUARTE_CHAOS_TOKEN"] not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["short", "with a space in the middle", "naïve-enough-to-try"])
+def test_a_chaos_token_must_be_usable(token: str) -> None:
+    """Too short to be a secret, or not to be sent in a header: refused, and not repeated."""
+    with pytest.raises(SettingsError, match="at least 16 printable") as caught:
+        read_settings({"BALUARTE_CHAOS_TOKEN": token}, "gateway", needs_database=False)
+
+    assert token not in str(caught.value)
+
+
 @pytest.mark.parametrize(("text", "value"), [("on", True), ("OFF", False), ("1", True)])
 def test_switches(text: str, value: bool) -> None:
     """On and off are understood in the usual spellings."""

@@ -7,15 +7,14 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
-
-from baluarte import sandbox
+from baluarte import auditor, sandbox
 from baluarte.demo_data import PASSWORD, USERS
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import EmbeddedPostgres
@@ -50,15 +49,9 @@ class Platform(Sandbox):
 
     async def for_an_auditor(self) -> Urls:
         """The databases as the role that docs/proof-of-money.md asks for: it can read, and no more."""
-        connection = await asyncpg.connect(self.server_url)  # type: ignore[no-untyped-call]
-        try:
-            await connection.execute("DROP ROLE IF EXISTS auditor")
-            await connection.execute(
-                "CREATE ROLE auditor LOGIN PASSWORD 'auditor' IN ROLE pg_read_all_data"
-            )
-        finally:
-            await connection.close()
-        return _urls(f"postgresql://auditor:auditor@127.0.0.1:{self.ports['postgres']}/postgres")
+        password = secrets.token_urlsafe()
+        await auditor.admit(self.server_url, password)
+        return Urls(**auditor.urls(self.server_url, password))
 
     def database(self, service: str) -> str:
         """The name of a service's database."""

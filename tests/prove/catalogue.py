@@ -2,7 +2,7 @@
 
 from tests.kill.campaign import Plan, campaign
 from tests.mutants.catalogue import MUTANTS, Mutant, hunt
-from tests.prove import long_tests, mutation, proxy
+from tests.prove import exploration, long_tests, mutation, proxy
 from tests.prove.ledger_of_proofs import Figures, Proof
 
 OPERATIONS = 1_000
@@ -51,4 +51,5 @@ PROOFS: tuple[Proof, ...] = (
     *long_tests.PROOFS,
     *mutation.PROOFS,
     *proxy.PROOFS,
+    *exploration.PROOFS,
 )

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers import unavailable
@@ -28,8 +29,22 @@ _FLAGS = (
 )
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A page after its scripts have run."""
+
+    dom: str
+    console: tuple[str, ...]
+    """What it wrote to the console: errors, and requests that its own policy forbade, among it."""
+
+
 async def rendered(url: str) -> str:
     """The page's DOM after its scripts have run. Skips (in CI: fails) where there is no Chromium."""
+    return (await opened(url)).dom
+
+
+async def opened(url: str) -> Opened:
+    """The page's DOM and its console. Skips (in CI: fails) where there is no Chromium."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         unavailable("chromium is not installed (Debian: apt install chromium)")
@@ -38,15 +53,17 @@ async def rendered(url: str) -> str:
             browser,
             *_FLAGS,
             f"--user-data-dir={Path(home) / 'profile'}",
+            "--enable-logging=stderr",
             "--dump-dom",
             url,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), SECONDS)
+            output, told = await asyncio.wait_for(process.communicate(), SECONDS)
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    return output.decode()
+    lines = told.decode(errors="replace").splitlines()
+    return Opened(output.decode(), tuple(line for line in lines if ":CONSOLE" in line))

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from baluarte.demo_data import PASSWORD
+from tests.collector import Collector, collecting
 from tests.kill.platform import Platform, platform
 from tests.system.books import Books
 from tests.system.clients import Gateway, Person, Services
@@ -20,9 +21,17 @@ shared = pytest_asyncio.fixture(scope="session", loop_scope="session")
 
 
 @shared
-async def system() -> AsyncIterator[Platform]:
+async def collector() -> AsyncIterator[Collector]:
+    """Where every process of the platform sends its spans, all of them."""
+    async with collecting() as running:
+        yield running
+
+
+@shared
+async def system(collector: Collector) -> AsyncIterator[Platform]:
     """The platform; tests share it, so each makes the people that it changes."""
-    async with platform() as running:
+    told = {"BALUARTE_OTLP_URL": collector.url, "BALUARTE_TRACE_SAMPLE": "1"}
+    async with platform(environ=told) as running:
         yield running
 
 

@@ -21,6 +21,7 @@ import structlog
 from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import EmbeddedPostgres
 from chassis import logs
+from tests.collector import Collector
 from tests.kill.platform import Platform
 from tests.system import forging
 from tests.system.books import Books
@@ -51,13 +52,14 @@ DETAILS = (
 
 
 async def everything_visible(
-    system: Platform, services: Services, sentinels: Sentinels
+    system: Platform, services: Services, sentinels: Sentinels, collector: Collector
 ) -> dict[str, str]:
     """All that an operator or a scraper can see, by where it is."""
     seen = {f"{part}{page}": await services.page(part, page) for part in PARTS for page in PAGES}
     seen["gateway/health"] = await services.page("gateway", "/health")
     seen["supervisor/state"] = json.dumps(await system.parts())
     seen["the output of `baluarte up`"] = system.output.read_text(errors="replace")
+    seen["spans"] = "\n".join(collector.texts)
     seen["headers of answers"] = "\n".join(sentinels.headers)
     return {**seen, **written(system.state)}
 
@@ -237,6 +239,7 @@ async def test_nothing_private_is_visible(
     services: Services,
     books: Books,
     sentinels: Sentinels,
+    collector: Collector,
     bob: Person,
 ) -> None:
     """After every journey that goes well and every one that goes wrong, all places are clean."""
@@ -253,9 +256,10 @@ async def test_nothing_private_is_visible(
     await _during_an_outage(system, gateway, person)
     await books.rest()
 
-    seen = await everything_visible(system, services, sentinels)
+    seen = await everything_visible(system, services, sentinels, collector)
     assert {f"logs/{part}.log" for part in (*PARTS, "postgres")} <= set(seen)
     assert all(person.id in seen[f"logs/{part}.log"] for part in ("gateway", "users"))
+    assert {span.service for span in collector.spans} == set(PARTS)
     assert sentinels.found_in(seen) == {}
 
 

@@ -65,12 +65,18 @@ class Desk:
                 raise Refused(409, "PART_NOT_RUNNING", text)
             return fault
 
+    async def renew(self, fault_id: str, seconds: float) -> Fault:
+        """Let the lease of a fault start anew. Raises `Refused` when there is none of that id."""
+        async with self._turn:
+            self._known(fault_id)
+            self._leases = self._leases.renewed(fault_id, self.clock() + seconds)
+            self._changed.set()
+            return self._known(fault_id)
+
     async def revert(self, fault_id: str) -> Fault:
         """Undo one fault. Raises `Refused` when there is none of that id (any more)."""
         async with self._turn:
-            fault = self._leases.named(fault_id)
-            if fault is None:
-                raise Refused(404, "FAULT_UNKNOWN", "no such fault is in place: it may have ended")
+            fault = self._known(fault_id)
             await self._end(fault, "taken back")
             return fault
 
@@ -131,6 +137,12 @@ class Desk:
             await part.ask(event)
         self._leases = self._leases.without(fault.id)
         self.say(f"{fault.kind} is over: {why} (fault {fault.id})", "info", fault.part)
+
+    def _known(self, fault_id: str) -> Fault:
+        fault = self._leases.named(fault_id)
+        if fault is None:
+            raise Refused(404, "FAULT_UNKNOWN", "no such fault is in place: it may have ended")
+        return fault
 
     def _part(self, name: str) -> Part | None:
         return next((part for part in self.parts() if part.name == name), None)

@@ -33,6 +33,10 @@ class Leases:
         """With `fault`, whose place must be free (`in_the_way`)."""
         return replace(self, faults=(*self.faults, fault))
 
+    def renewed(self, fault_id: str, ends: float) -> "Leases":
+        """With the lease of that fault ending at `ends`."""
+        return Leases(tuple(replace(f, ends=ends) if f.id == fault_id else f for f in self.faults))
+
     def without(self, fault_id: str) -> "Leases":
         """Without the fault of that id, if it is there."""
         return Leases(tuple(fault for fault in self.faults if fault.id != fault_id))

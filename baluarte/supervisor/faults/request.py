@@ -50,15 +50,20 @@ def read(body: bytes, parts: Collection[str]) -> Wanted:
     return Wanted(part, kind, seconds, delay)
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
+def read_lease(body: bytes) -> float:
+    """`{seconds}` of a JSON body: of the lease that starts anew. Raises `Refused`."""
+    return _positive(_object(body, {"seconds"}), _SECONDS, "a lease")
+
+
+def _object(body: bytes, members: Collection[str] = _MEMBERS) -> Mapping[str, Any]:
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise Refused(400, "INVALID_INPUT", "the body is not a JSON object")
-    if unknown := sorted(set(given) - _MEMBERS):
-        known = ", ".join(sorted(_MEMBERS))
+    if unknown := sorted(set(given) - set(members)):
+        known = ", ".join(sorted(members))
         raise Refused(400, "INVALID_INPUT", f"unknown: {', '.join(unknown)}; there are {known}")
     return given
 
@@ -87,10 +92,13 @@ def _number(given: Mapping[str, Any], member: _Member, kind: Kind, *, wanted: bo
         if value is None:
             return 0.0
         raise Refused(400, member.code, f"{kind.name} has no {member.name}; leave it out")
+    return _positive(given, member, kind.name)
+
+
+def _positive(given: Mapping[str, Any], member: _Member, whose: str) -> float:
+    value = given.get(member.name)
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     if 0 < number <= member.most:
         return float(number)
-    text = (
-        f"{member.name} of {kind.name} is {value!r}; give a number above 0, up to {member.most:g}"
-    )
+    text = f"{member.name} of {whose} is {value!r}; give a number above 0, up to {member.most:g}"
     raise Refused(400, member.code, text)

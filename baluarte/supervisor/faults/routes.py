@@ -1,7 +1,8 @@
 """The routes of the supervisor's API that inject faults and undo them.
 
 `POST /faults {part, kind, seconds, delay}` answers 201 with the fault; `GET /faults` those in place;
-`DELETE /faults/{id}` undoes one; `DELETE /faults` undoes all.
+`POST /faults/{id}/lease {seconds}` starts its lease anew; `DELETE /faults/{id}` undoes one;
+`DELETE /faults` undoes all.
 """
 
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,10 @@ def routes(desk: Desk) -> list[web.RouteDef]:
     async def show(_: web.Request) -> web.Response:
         return listed(desk.faults)
 
+    async def renew(request: web.Request) -> web.Response:
+        seconds = requests.read_lease(await request.read())
+        return web.json_response(desk.describe(await desk.renew(request.match_info["id"], seconds)))
+
     async def revert(request: web.Request) -> web.Response:
         return web.json_response(desk.describe(await desk.revert(request.match_info["id"])))
 
@@ -40,6 +45,7 @@ def routes(desk: Desk) -> list[web.RouteDef]:
     return [
         web.post("/faults", _coded(inject)),
         web.get("/faults", _coded(show)),
+        web.post("/faults/{id}/lease", _coded(renew)),
         web.delete("/faults/{id}", _coded(revert)),
         web.delete("/faults", _coded(revert_all)),
     ]

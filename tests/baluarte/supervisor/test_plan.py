@@ -6,6 +6,7 @@ import pytest
 
 from baluarte.errors import BaluarteError
 from baluarte.supervisor.plan import DEFAULT_PORTS, Options, Plan, make_plan
+from baluarte.supervisor.rehearsal import rehearse
 from chassis.settings import Environment
 from tests import servers
 
@@ -138,3 +139,31 @@ def test_production_takes_faults_only_with_a_second_word() -> None:
     assert plan_for(chaos=True).chaos
     assert not plan_for(production, second_word=True).chaos
     assert not plan_for({"BALUARTE_CHAOS": "true"}).chaos
+
+
+def test_urls_with_passwords_may_come_by_file(tmp_path: Path) -> None:
+    """What a file says counts as if it were said, and no process is handed the file's name as well."""
+    urls = {
+        "BALUARTE_DATABASE_URL": "postgresql://boss:p@db:5432/postgres",
+        "BALUARTE_REDIS_URL": "redis://cache:6379/0",
+        "BALUARTE_AMQP_URL": "amqp://mq:5672/",
+        "BALUARTE_LEDGER_DATABASE_URL": "postgresql://ledger:p@db2:5432/money",
+    }
+    told = {}
+    for name, url in urls.items():
+        (tmp_path / name).write_text(url)
+        told[f"{name}_FILE"] = str(tmp_path / name)
+    plan = plan_for(told)
+    assert plan.server_url == urls["BALUARTE_DATABASE_URL"]
+    assert (plan.redis_url, plan.amqp_url) == (urls["BALUARTE_REDIS_URL"], "amqp://mq:5672/")
+    assert plan.databases["ledger"] == urls["BALUARTE_LEDGER_DATABASE_URL"]
+    assert plan.passed_on == {}
+    assert rehearse(plan) == []
+
+
+def test_a_file_that_cannot_be_read_is_one_of_the_problems() -> None:
+    """Told with the others, each with its way out."""
+    error = problems_of({"BALUARTE_REDIS_URL_FILE": "/none", "BALUARTE_ENVIRONMENT": "moon"})
+    assert error.codes == ("SETTING_INVALID", "SETTING_INVALID")
+    assert "BALUARTE_REDIS_URL_FILE names /none" in str(error)
+    assert all(problem.way_out for problem in error.problems)

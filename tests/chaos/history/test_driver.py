@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from chaos.history.book import NOT_SEEN
 from chaos.history.case import Kind, Operation, pair
 from chaos.history.client import Command, Outcome, Parties, Party, SampleError
-from chaos.history.driver import NOT_SEEN, DriveConfig, Progress, drive
+from chaos.history.driver import DriveConfig, Progress, drive
 from chaos.history.events import Answer, Baseline, Op, Sample, Status, read_history
 from chaos.history.workload import Mix, Workload
 from tests.chaos.history.model_bank import SMALL, ModelBank, ModelClient, Weather, live

@@ -459,6 +459,7 @@ async def test_leases_are_shown_and_end(call: Call, clock: FakeClock) -> None:
     """A lease is part of a toxic's view while it lasts; when it ends the toxic is gone."""
     status, made = await call("POST", "/proxies/p/toxics", {"type": "latency", "lease_seconds": 30})
     assert (status, made["lease_seconds"], made["lease_left_seconds"]) == (200, 30, 30)
+    assert made["met_connections"] == 0
 
     clock.advance(20.0)
     found = (await call("GET", "/proxies/p/toxics/latency_downstream"))[1]
@@ -487,7 +488,7 @@ async def test_down_with_a_lease_ends_by_itself(
 ) -> None:
     """A proxy disabled with a lease shows it, and is enabled again when it ends."""
     _, down = await call("PATCH", "/proxies/p", {"enabled": False, "lease_seconds": 15})
-    assert (down["enabled"], down["lease_seconds"]) == (False, 15)
+    assert (down["enabled"], down["lease_seconds"], down["dropped_connections"]) == (False, 15, 0)
 
     clock.advance(15.0)
 

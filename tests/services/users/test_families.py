@@ -47,6 +47,7 @@ def token(
     successor: TokenState | None = None,
     ended: bool = False,
     expires: float = 60,
+    twin_unused: bool = False,
 ) -> PresentedToken:
     return PresentedToken(
         state=state,
@@ -54,6 +55,7 @@ def token(
         used_at=None if used is None else NOW - timedelta(seconds=used),
         successor_state=successor,
         family_ended=ended,
+        twin_unused=twin_unused,
     )
 
 
@@ -65,6 +67,9 @@ def token(
         (token(TokenState.LIVE, ended=True), Verdict.INVALID),
         (token(TokenState.VOID), Verdict.REUSED),
         (token(TokenState.VOID, ended=True), Verdict.INVALID),
+        (token(TokenState.VOID, twin_unused=True), Verdict.ROTATE),
+        (token(TokenState.VOID, twin_unused=True, ended=True), Verdict.INVALID),
+        (token(TokenState.VOID, twin_unused=True, expires=0), Verdict.INVALID),
         (token(TokenState.USED, used=0, successor=TokenState.LIVE), Verdict.REPLACE),
         (token(TokenState.USED, used=30, successor=TokenState.LIVE), Verdict.REPLACE),
         (token(TokenState.USED, used=30.001, successor=TokenState.LIVE), Verdict.REUSED),
@@ -95,6 +100,7 @@ class ModelToken:
     state: TokenState = TokenState.LIVE
     used_at: float = 0.0
     successor: "ModelToken | None" = None
+    parent: "ModelToken | None" = None
 
 
 @dataclass
@@ -155,7 +161,10 @@ class FamilyMachine(RuleBasedStateMachine):
         async def age() -> None:
             async with self.engine.begin() as connection:
                 await connection.execute(
-                    text("UPDATE refresh_tokens SET used_at = used_at - make_interval(secs => :s)"),
+                    text(
+                        "UPDATE refresh_tokens SET used_at = used_at - make_interval(secs => :s),"
+                        " created_at = created_at - make_interval(secs => :s)"
+                    ),
                     {"s": seconds},
                 )
 
@@ -175,7 +184,7 @@ class FamilyMachine(RuleBasedStateMachine):
             assert error.code == expected
             return multiple()
         assert expected is True
-        fresh = ModelToken(session.refresh_token)
+        fresh = ModelToken(session.refresh_token, parent=shown.token)
         shown.token.successor = fresh
         shown.family.tokens.append(fresh)
         return Held(shown.family, fresh)
@@ -194,6 +203,12 @@ class FamilyMachine(RuleBasedStateMachine):
             return "REFRESH_TOKEN_INVALID"
         if presented.state is TokenState.LIVE:
             presented.state, presented.used_at = TokenState.USED, self.time
+            return True
+        twins = [item for item in family.tokens if item.parent is presented.parent]
+        live = next((item for item in twins if item.state is TokenState.LIVE), None)
+        if presented.state is TokenState.VOID and live is not None:
+            presented.state, presented.used_at = TokenState.USED, self.time
+            live.state = TokenState.VOID
             return True
         successor = presented.successor
         lost = presented.state is TokenState.USED and self.time - presented.used_at < 30

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from chassis import codes
 from chassis.context import Call
 from chassis.errors import CodedError
+from chassis.metrics import Metrics
 from chassis.tokens import AccessTokens
 from services.users import families
+from services.users.accounts import Accounts
 from services.users.contract import Login, Logout, Refresh, Register, Session
 from services.users.keys import KeyRing
 from services.users.passwords import HashingOptions, Passwords
-from services.users.sessions import Sessions
+from services.users.sessions import SessionMetrics, Sessions
 
 CALL = Call.background("gateway")
 PASSWORD = "correct horse battery"
@@ -72,6 +74,26 @@ async def test_registration_signs_in_with_verifiable_token(
     claims = jwt.decode(session.access_token, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 900
     assert claims["jti"]
+
+
+async def test_a_skewed_clock_dates_access_tokens_and_nothing_else(
+    engine: AsyncEngine, passwords: Passwords, keys: KeyRing
+) -> None:
+    """With the fault `token_skew` an access token is an hour old when made; refresh tokens are not."""
+    skewed = Sessions(
+        engine,
+        passwords,
+        keys,
+        Accounts(None),
+        SessionMetrics(Metrics()),
+        skew=lambda: -3600.0,
+    )
+    session = await register(skewed)
+
+    with pytest.raises(CodedError, match="TOKEN_EXPIRED"):
+        await AccessTokens(keys.public_keys).verify(session.access_token)
+    assert session.refresh_expires_in == 7 * 86_400
+    assert (await refresh(skewed, session)).user == session.user
 
 
 async def test_registration_enqueues_its_event_with_the_row(
@@ -218,14 +240,37 @@ async def test_lost_answer_can_be_asked_for_again(sessions: Sessions) -> None:
     await refresh(sessions, once_more)
 
 
-async def test_void_successor_ends_the_session(sessions: Sessions) -> None:
-    """Whoever presents a successor that was replaced shows that two hold tokens: the family ends."""
+async def test_a_late_request_overtaken_by_its_retry_does_not_end_the_session(
+    sessions: Sessions,
+) -> None:
+    """The answer that the owner got stays good when a first, late request is answered after it."""
     first = await register(sessions)
-    void = await refresh(sessions, first)
-    thief = await refresh(sessions, first)
+    held = await refresh(sessions, first)
+    await refresh(sessions, first)  # it was sent first, and arrives now
 
-    assert await refused(sessions, void) == codes.REFRESH_TOKEN_REUSED.name
-    assert await refused(sessions, thief) == codes.REFRESH_TOKEN_INVALID.name
+    held = await refresh(sessions, held)
+    await refresh(sessions, held)
+
+
+async def test_the_first_twin_that_is_used_makes_the_other_void(sessions: Sessions) -> None:
+    """Whoever presents a twin of a successor that was used shows that two hold tokens: the family ends."""
+    for owner_has in (0, 1):
+        first = await register(sessions, email=f"ana{owner_has}@example.com")
+        twins = [await refresh(sessions, first), await refresh(sessions, first)]
+        owner = await refresh(sessions, twins[owner_has])
+
+        assert await refused(sessions, twins[1 - owner_has]) == codes.REFRESH_TOKEN_REUSED.name
+        assert await refused(sessions, owner) == codes.REFRESH_TOKEN_INVALID.name
+
+
+async def test_a_twin_of_an_earlier_generation_ends_the_session(sessions: Sessions) -> None:
+    """A void token is good only until its twin is used, however new the session's last token is."""
+    first = await register(sessions)
+    lost = await refresh(sessions, first)
+    held = await refresh(sessions, await refresh(sessions, first))
+    await refresh(sessions, held)
+
+    assert await refused(sessions, lost) == codes.REFRESH_TOKEN_REUSED.name
 
 
 async def test_stolen_token_after_its_successor_was_used(sessions: Sessions) -> None:
@@ -297,7 +342,7 @@ async def test_session_cannot_outlive_its_family(sessions: Sessions, engine: Asy
 async def test_concurrent_refreshes_leave_one_live_token(
     sessions: Sessions, engine: AsyncEngine
 ) -> None:
-    """Many refreshes of one token at once are all answered; the last answer works, the others are void."""
+    """Many refreshes of one token at once are all answered; one is live and works, the others are void."""
     first = await register(sessions)
 
     answers = await asyncio.gather(*(refresh(sessions, first) for _ in range(8)))

@@ -97,6 +97,19 @@ async def test_a_killed_part_comes_back_and_no_fault_is_left(ground: Ground) -> 
     assert ground.pid() != first
 
 
+async def test_a_renewed_fault_outlives_its_first_lease(ground: Ground) -> None:
+    """Whoever lives says so; a fault that is over is refused, and the keeper heeds the new end."""
+    await ground.supervisor.start([fake("one")])
+    fault = await ground.inject("hold_down", seconds=60.0)
+    renewed = await ground.desk.renew(fault.id, 0.3)
+    assert renewed.ends < fault.ends
+    await ground.until(State.READY)
+    assert ground.desk.faults == ()
+    with pytest.raises(Refused) as refused:
+        await ground.desk.renew(fault.id, 60.0)
+    assert refused.value.code == "FAULT_UNKNOWN"
+
+
 async def test_a_held_part_stays_down_until_its_lease_ends(ground: Ground) -> None:
     """It is shown as held down with what is left of the lease, and starts by itself afterwards."""
     await ground.supervisor.start([fake("one")])

@@ -41,6 +41,15 @@ def test_one_fault_for_each_aspect_of_a_part() -> None:
     assert leases.without("a") == Leases()
 
 
+def test_a_renewed_lease_ends_later_and_is_the_same_fault() -> None:
+    """Only the named one; one that is over cannot be brought back by renewing it."""
+    leases = Leases().granted(fault("a")).granted(fault("b", part="ledger"))
+    renewed = leases.renewed("a", 20.0)
+    assert [item.ends for item in renewed.faults] == [20.0, 10.0]
+    assert [item.id for item in renewed.due(15.0)] == ["b"]
+    assert leases.renewed("c", 20.0) == leases
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1_000), max_size=8), st.floats(0, 2_000))
 def test_what_is_due_is_what_has_nothing_left(ends: list[float], now: float) -> None:

@@ -7,7 +7,12 @@ import pytest
 
 from baluarte.supervisor.faults.kinds import KINDS
 from baluarte.supervisor.faults.refusal import Refused
-from baluarte.supervisor.faults.request import MAX_DELAY_SECONDS, MAX_LEASE_SECONDS, read
+from baluarte.supervisor.faults.request import (
+    MAX_DELAY_SECONDS,
+    MAX_LEASE_SECONDS,
+    read,
+    read_lease,
+)
 
 PARTS = ("gateway", "users", "users-2", "postgres")
 PAUSE = {"part": "users", "kind": "pause", "seconds": 5}
@@ -42,6 +47,20 @@ def test_a_lease_must_end(seconds: object) -> None:
     refused = refusal({**PAUSE, "seconds": seconds})
     assert (refused.status, refused.code) == (400, "FAULT_SECONDS_INVALID")
     assert "600" in refused.detail
+
+
+def test_a_renewal_says_for_how_long_and_nothing_else() -> None:
+    """The same bound as of the first lease; a fault cannot become another one by being renewed."""
+    assert read_lease(b'{"seconds": 600}') == 600
+    for body, code in (
+        (b'{"seconds": 601}', "FAULT_SECONDS_INVALID"),
+        (b"{}", "FAULT_SECONDS_INVALID"),
+        (b'{"seconds": 5, "kind": "kill"}', "INVALID_INPUT"),
+        (b"5", "INVALID_INPUT"),
+    ):
+        with pytest.raises(Refused) as refused:
+            read_lease(body)
+        assert refused.value.code == code
 
 
 def test_what_a_kind_does_not_have_is_not_taken() -> None:

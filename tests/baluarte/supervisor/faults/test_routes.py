@@ -65,6 +65,10 @@ async def test_a_fault_is_made_shown_and_taken_back(served: Served) -> None:
     assert fault["endsAt"] > 1e9
     _, _, listed = await served.ask("GET", "/faults")
     assert [item["id"] for item in listed["faults"]] == [fault["id"]]
+    lease = {"seconds": 300}
+    status, _, renewed = await served.ask("POST", f"/faults/{fault['id']}/lease", lease)
+    assert (status, renewed["id"]) == (200, fault["id"])
+    assert renewed["remainingSeconds"] > 290
     status, _, gone = await served.ask("DELETE", f"/faults/{fault['id']}")
     assert (status, gone["id"]) == (200, fault["id"])
     slow = {"part": "two", "kind": "slow_start", "seconds": 60, "delay": 3}
@@ -88,13 +92,20 @@ async def test_refusals_are_coded_problem_documents(served: Served) -> None:
         status, kind, problem = await served.ask("POST", "/faults", body)
         assert (status, problem["code"], problem["status"]) == (*expected, expected[0])
         assert kind == "application/problem+json"
-    status, kind, problem = await served.ask("DELETE", "/faults/none")
-    assert (status, kind, problem["code"]) == (404, "application/problem+json", "FAULT_UNKNOWN")
+    for method, path in (("DELETE", "/faults/none"), ("POST", "/faults/none/lease")):
+        status, kind, problem = await served.ask(method, path, {"seconds": 5})
+        assert (status, kind, problem["code"]) == (404, "application/problem+json", "FAULT_UNKNOWN")
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/faults"), ("GET", "/faults"), ("DELETE", "/faults"), ("DELETE", "/faults/x")],
+    [
+        ("POST", "/faults"),
+        ("GET", "/faults"),
+        ("DELETE", "/faults"),
+        ("DELETE", "/faults/x"),
+        ("POST", "/faults/x/lease"),
+    ],
 )
 async def test_faults_are_for_the_owner_of_the_token(
     served: Served, method: str, path: str

@@ -1,0 +1,130 @@
+"""The platform that a run needs: the one that runs, or one of its own."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from baluarte.chaos import mechanisms
+from baluarte.errors import BaluarteError
+from baluarte.sandbox import LIMITED, reachable_folder, sandbox
+from chaos import roster as rosters
+from chaos.roster import Roster
+from chaos.scenarios.scenario import Platform, Scenario
+
+BUS_SETTING = "BALUARTE_AMQP_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A platform that takes faults."""
+
+    state: Path
+    roster: Roster
+
+
+def running(state: Path, name: str, *, in_production: bool) -> Running:
+    """The platform of a state directory.
+
+    Raises:
+        BaluarteError: none runs with --chaos there, or it is production; with the command to type.
+    """
+    try:
+        roster = rosters.read(state)
+    except OSError:
+        raise BaluarteError.of(
+            "CHAOS_OFF",
+            f"no platform that takes faults runs on {state}",
+            f"type `baluarte chaos run {name} --up` for one of its own, "
+            f"or `baluarte up --chaos` in another terminal and this command again",
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise BaluarteError.of(
+            "ROSTER_UNREADABLE",
+            f"{state / rosters.FILE} cannot be understood: {error}",
+            "stop the platform and start it again with `baluarte up --chaos`",
+        ) from error
+    if roster.production and not in_production:
+        raise BaluarteError.of(
+            "CHAOS_IN_PRODUCTION",
+            "this platform runs with production's settings",
+            f"if that is what you want, type `baluarte chaos run {name} --in-production`",
+        )
+    return Running(state, roster)
+
+
+@contextlib.asynccontextmanager
+async def own(wanted: Platform, off: Collection[str] = ()) -> AsyncIterator[Running]:
+    """A platform for the block: as the scenario wants it, with the mechanisms of `off` off.
+
+    Raises `BaluarteError` when it cannot be started.
+    """
+    options = ["--chaos", *(f"--replicas={name}={n}" for name, n in wanted.replicas.items())]
+    with reachable_folder("policies") as folder:
+        environ = _environ(wanted)
+        if off:
+            mechanisms.write_policies(folder, off)
+            environ["BALUARTE_POLICIES_DIR"] = str(folder)
+        async with sandbox(*options, environ=environ, limits=LIMITED) as box:
+            yield Running(box.state, rosters.read(box.state))
+
+
+def _environ(wanted: Platform) -> dict[str, str]:
+    """RabbitMQ is not ours to start: it is named from outside, or not used."""
+    if wanted.bus != "rabbitmq":
+        return {}
+    if url := os.environ.get(BUS_SETTING):
+        return {BUS_SETTING: url}
+    raise BaluarteError.of(
+        "BUS_MISSING",
+        f"the scenario needs RabbitMQ, and {BUS_SETTING} names none",
+        f"set {BUS_SETTING}, for example to amqp://guest:guest@127.0.0.1:5672/",
+    )
+
+
+def described(roster: Roster, wanted: Platform) -> dict[str, str]:
+    """What was tested, for the record."""
+    replicas = ", ".join(f"{name}={count}" for name, count in wanted.replicas.items())
+    return {"bus": roster.bus, "replicas": replicas or "one of each"}
+
+
+def commit() -> str:
+    """Of the source, with a `+` when it was changed since; empty without git."""
+    here = mechanisms.HOUSES
+    try:
+        head = _git(here, "rev-parse", "--short", "HEAD")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return head + ("+" if changed else "")
+
+
+def _git(here: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ("git", *arguments), cwd=here, capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def groups(scenarios: Collection[Scenario]) -> list[tuple[Platform, list[Scenario]]]:
+    """Scenarios by the platform that they want, so that they may share it."""
+    found: list[tuple[Platform, list[Scenario]]] = []
+    for scenario in scenarios:
+        for wanted, members in found:
+            if _same(wanted, scenario.platform):
+                members.append(scenario)
+                break
+        else:
+            found.append((scenario.platform, [scenario]))
+    return found
+
+
+def _same(one: Platform, other: Platform) -> bool:
+    def key(platform: Platform) -> tuple[Mapping[str, int], bool]:
+        return platform.replicas, platform.bus == "rabbitmq"
+
+    return key(one) == key(other)

@@ -1,0 +1,157 @@
+"""Keeping the platform calm between experiments: breakers closed, budgets full, nobody else's fault.
+
+Breakers and retry budgets have a memory, so that one experiment's faults could decide the next one's
+outcome. Two things keep that from happening: good calls on the same way follow on each bad one, more of them
+than it takes to pay for a retry and to keep the failure rate far below every threshold; and the policies'
+own counters say whether they changed their mind during a run, which then does not count.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import aiohttp
+
+from chaos.explore.calls import Injected
+from chaos.explore.laboratory import new_correlation
+from chaos.explore.operations import Person
+from chaos.explore.port import PlatformError
+from chaos.explore.wire.gateway import Gateway
+from chaos.explore.wire.stage import Stage, until
+from chaos.roster import Owner
+
+GOOD_CALLS: Final = 6
+"""For each bad one, beside the dozen that setting the scene takes: at a ratio of a tenth ten calls pay for a
+retry, and one bad call in seven is far from a failure rate of a half."""
+
+PAYMENTS: Final = 3
+"""For each bad call of the ledger for a payment. They run one by one, which takes longer than its budget's
+second bucket to fill."""
+
+WATCHED: Final = frozenset({"users", "ledger", "transactions", "notifications"})
+"""Downstreams whose policies decide what an operation becomes."""
+
+_COUNTED: Final = (
+    "circuit_breaker_transitions_total",
+    "downstream_retry_budget_exhausted_total",
+    "downstream_rejections_total",
+)
+_STATE: Final = "circuit_breaker_state"
+_SAMPLE: Final = re.compile(rf"^({'|'.join((*_COUNTED, _STATE))})\{{(.*)\}} (\S+)", re.MULTILINE)
+_LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
+
+_QUESTIONS: Final = {
+    "users": "query Calm { me { id } }",
+    "ledger": "query Calm { account { id } }",
+    "transactions": 'query Calm { transaction(idempotencyKey: "never-sent") { id } }',
+    "notifications": "query Calm { notifications(first: 1) { pageInfo { hasNextPage } } }",
+}
+"""What makes the gateway ask one service, and no other."""
+
+
+class Calm:
+    """See the module.
+
+    Args:
+        callers: the processes whose policies are looked at.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        gateway: Gateway,
+        stage: Stage,
+        callers: Iterable[Owner],
+    ) -> None:
+        self._session = session
+        self._gateway = gateway
+        self._stage = stage
+        self._callers = tuple(callers)
+        self._bystander: Person | None = None
+        self._paying = asyncio.Lock()
+
+    async def unrest(self) -> float:
+        """How often policies changed their mind so far, when all breakers are closed."""
+
+        async def closed() -> float | None:
+            pages = await asyncio.gather(*(self._page(owner) for owner in self._callers))
+            found = [read(page) for page in pages]
+            return None if any(open_ for open_, _ in found) else sum(count for _, count in found)
+
+        count: float = await until(closed, "all circuit breakers are closed")
+        return count
+
+    async def amend(self, met: Mapping[Injected, int]) -> None:
+        """Good calls for bad ones."""
+        bad: Counter[tuple[str, str]] = Counter()
+        for injected, times in met.items():
+            bad[injected.call.caller, injected.call.service] += times
+        for (caller, service), times in bad.items():
+            if caller == "gateway":
+                await self._ask(_QUESTIONS[service], GOOD_CALLS * times)
+            elif caller == "transactions":
+                await self._pay(PAYMENTS * times)
+            elif caller == "users":
+                await self._stage.customer()  # whose account users lets the ledger open
+            else:
+                raise PlatformError(f"nothing is known to make {caller} call {service}")
+
+    async def reopened(self, services: Iterable[str]) -> None:
+        """Call services that were down until the breakers in front of them are closed."""
+        asked = list(services)
+
+        async def well() -> bool | None:
+            for service in asked:
+                await self._ask(_QUESTIONS[service], GOOD_CALLS)
+            pages = await asyncio.gather(*(self._page(owner) for owner in self._callers))
+            return None if any(read(page)[0] for page in pages) else True
+
+        await until(well, "breakers close again", seconds=90.0)
+
+    async def _ask(self, question: str, times: int) -> None:
+        person = await self._somebody()
+        await asyncio.gather(
+            *(
+                self._gateway.ask(question, {}, person.access, new_correlation())
+                for _ in range(times)
+            )
+        )
+
+    async def _pay(self, times: int) -> None:
+        async with self._paying:
+            person = await self._somebody()
+            for _ in range(times):
+                await self._stage.deposit(person, "0.01")
+
+    async def _somebody(self) -> Person:
+        """Who calls on behalf of nobody; signed in anew in time."""
+        if self._bystander is None or self._stage.is_old(self._bystander):
+            self._bystander = await self._stage.customer()
+        return self._bystander
+
+    async def _page(self, owner: Owner) -> str:
+        try:
+            async with self._session.get(f"{owner.url.rstrip('/')}/metrics") as response:
+                response.raise_for_status()
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise PlatformError(f"the metrics of {owner.name}: {error}") from error
+
+
+def read(page: str) -> tuple[bool, float]:
+    """Whether a breaker is not closed, and how often policies changed their mind, in a page of metrics.
+
+    Only the lines that matter are looked at: a page has hundreds, and it is read twice for every run.
+    """
+    restless, count = False, 0.0
+    for name, labels, value in _SAMPLE.findall(page):
+        told = dict(_LABEL.findall(labels))
+        if told.get("service") not in WATCHED:
+            continue
+        if name != _STATE:
+            count += float(value)
+        elif told["state"] != "closed":
+            restless = restless or bool(float(value))
+    return restless, count

@@ -1,0 +1,5 @@
+"""Scenarios in the formats of other tools."""
+
+from chaos.export.chaostoolkit import Injection, experiment
+
+__all__ = ["Injection", "experiment"]

@@ -1,0 +1,91 @@
+"""Draws the pictures of the pages in `docs/`: `python -m scripts.pictures`. Needs Chromium.
+
+The run and the matrix are those of the tests (`tests/chaos/report/`), so that a picture shows all that a page
+can show, and is the same on every machine but for its fonts.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from chaos.report.html import page as report
+from chaos.report.resilience_matrix import page as heat_map
+from tests.chaos.report import examples, matrices
+
+FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
+
+MAX_BYTES: Final = 300_000
+"""Of a picture: the repository is cloned by everybody."""
+
+
+def _report() -> str:
+    return report(examples.deviated())
+
+
+def _matrix() -> str:
+    return heat_map(matrices.matrix())
+
+
+PICTURES: Final[dict[str, tuple[Callable[[], str], tuple[int, int]]]] = {
+    "chaos-report": (_report, (1120, 1900)),
+    "resilience-matrix": (_matrix, (1440, 900)),
+}
+"""By name: the page, and the window's width and height in pixels."""
+
+_FLAGS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--blink-settings=preferredColorScheme=1",  # light
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
+
+
+def main() -> int:
+    """Draw all of them."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        sys.stderr.write("chromium is not installed (Debian: apt install chromium)\n")
+        return 2
+    FOLDER.mkdir(exist_ok=True)
+    for name, (make, size) in PICTURES.items():
+        picture = FOLDER / f"{name}.png"
+        _draw(browser, make(), picture, size)
+        if (many := picture.stat().st_size) > MAX_BYTES:
+            sys.stderr.write(f"{picture.name} has {many:,} bytes, {MAX_BYTES:,} at most\n")
+            return 1
+    return 0
+
+
+def _draw(browser: str, html: str, picture: Path, size: tuple[int, int]) -> None:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        page = Path(home) / "page.html"
+        page.write_text(html, encoding="utf-8")
+        subprocess.run(  # noqa: S603 - the arguments are ours
+            (
+                browser,
+                *_FLAGS,
+                f"--user-data-dir={home}/profile",
+                f"--window-size={size[0]},{size[1]}",
+                f"--screenshot={picture}",
+                page.as_uri(),
+            ),
+            check=True,
+            timeout=120,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

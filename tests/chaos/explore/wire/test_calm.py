@@ -1,0 +1,37 @@
+"""What the policies' metrics say of the calm between experiments."""
+
+from chaos.explore.wire.calm import read
+from chassis.metrics import Metrics
+from chassis.policy_metrics import PolicyMetrics
+
+
+def page(metrics: Metrics) -> str:
+    return metrics.expose("text/plain")[0].decode()
+
+
+def test_the_counters_are_those_of_the_policies() -> None:
+    """Every counter that is watched exists under its name, and its growth is seen."""
+    metrics = Metrics()
+    policies = PolicyMetrics(metrics, ["users", "postgres"])
+    assert read(page(metrics)) == (False, 0.0)
+
+    policies._exhausted.labels("users").inc()
+    policies._rejections.labels("users", "breaker_open").inc(2)
+    policies._transitions.labels("users", "closed", "open").inc()
+    assert read(page(metrics)) == (False, 4.0)
+
+    policies._exhausted.labels("postgres").inc()  # which is nobody's downstream here
+    assert read(page(metrics)) == (False, 4.0)
+
+
+def test_an_open_breaker_is_no_calm() -> None:
+    """A breaker that is open or probing must be waited for; one of another kind of part need not."""
+    metrics = Metrics()
+    policies = PolicyMetrics(metrics, ["ledger", "valkey"])
+
+    policies._states.labels("valkey", "open").set(1)
+    assert read(page(metrics)) == (False, 0.0)
+    policies._states.labels("ledger", "closed").set(1)
+    assert read(page(metrics)) == (False, 0.0)
+    policies._states.labels("ledger", "half_open").set(1)
+    assert read(page(metrics)) == (True, 0.0)

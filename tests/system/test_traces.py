@@ -1,0 +1,100 @@
+"""One trace tells the whole story of a payment: gateway, services, database, outbox and consumer."""
+
+import json
+import secrets
+
+import pytest
+
+from tests.collector import Collector, Received
+from tests.kill.platform import Platform
+from tests.system.clients import TRANSFER, Gateway, Person, brl, new_key
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def _one(spans: list[Received], service: str, name: str) -> Received:
+    """The first span of that service and name."""
+    found = [span for span in spans if (span.service, span.name) == (service, name)]
+    assert found, (service, name, sorted({(span.service, span.name) for span in spans}))
+    return found[0]
+
+
+def _path(spans: list[Received], leaf: Received) -> list[tuple[str, str]]:
+    """From the root down to `leaf`."""
+    by_id = {span.id: span for span in spans}
+    path = [leaf]
+    while (above := by_id.get(path[-1].parent)) is not None:
+        path.append(above)
+    return [(span.service, span.name) for span in reversed(path)]
+
+
+async def test_a_payment_is_one_trace_from_the_gateway_to_the_last_consumer(
+    gateway: Gateway, collector: Collector, alice: Person, bob: Person
+) -> None:
+    """Parentage through HTTP, the batches of transactions and ledger, the outbox and the inbox."""
+    trace = secrets.token_hex(16)
+    reply = await gateway.ask(
+        TRANSFER,
+        {"input": {"idempotencyKey": new_key(), "receiverId": bob.id, "amount": brl("1.00")}},
+        token=alice.token,
+        headers={"traceparent": f"00-{trace}-{secrets.token_hex(8)}-00"},
+    )
+    assert reply.data("transfer")["status"] == "COMPLETED"
+
+    async def whole() -> list[Received] | None:
+        spans = collector.of(trace)
+        names = {span.name for span in spans}
+        wanted = {"mutation transfer", "group commit", "process transaction.completed"}
+        return spans if wanted <= names else None
+
+    spans = await eventually(whole, why="the spans of all processes have come")
+    assert spans is not None
+    paying = [
+        ("gateway", "mutation transfer"),
+        ("gateway", "transactions.create"),
+        ("transactions", "POST /v1/transactions/create"),
+    ]
+    posting = [
+        *paying,
+        ("transactions", "post transactions"),
+        ("transactions", "ledger.post_transfers"),
+        ("ledger", "POST /v1/postings/post"),
+    ]
+    assert _path(spans, _one(spans, "ledger", "group commit")) == [
+        *posting,
+        ("ledger", "group commit"),
+    ]
+    taking = _one(spans, "transactions", "take transactions")
+    assert _path(spans, taking)[:-1] == paying
+    statements = [span for span in spans if span.parent == taking.id]
+    assert [span.attributes["db.system.name"] for span in statements] == ["postgresql"]
+    assert statements[0].attributes["db.query.text"].startswith("WITH asked AS")
+    published = _one(spans, "transactions", "publish")
+    told = _one(spans, "notifications", "process transaction.completed")
+    assert _path(spans, published)[:-1] == paying
+    assert _path(spans, told)[:-1] == paying
+    assert not [span for span in spans if span.failed]
+
+
+async def test_log_lines_name_the_trace(
+    system: Platform, gateway: Gateway, collector: Collector, alice: Person
+) -> None:
+    """From a span one finds the lines of every process; polling begins no trace."""
+    trace = secrets.token_hex(16)
+    given = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+    await gateway.ask("{ me { id name } }", token=alice.token, headers=given)
+
+    async def told() -> bool:
+        lines = (json.loads(line) for line in system.logs().splitlines() if trace in line)
+        logged = {line["service"] for line in lines if line["traceId"] == trace}
+        return {"gateway", "users"} <= logged and bool(collector.of(trace))
+
+    await eventually(told, why="spans and lines name the trace")
+    roots = {span.name for span in collector.spans if not span.parent}
+    assert roots, "some requests came without a cause"
+    assert not [
+        name
+        for name in roots
+        if not name.startswith(("GET ", "POST ", "query", "mutation", "other"))
+    ]
