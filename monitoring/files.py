@@ -24,6 +24,20 @@ def files(links: Links = LINKS) -> dict[Path, str]:
         HOUSE / "prometheus" / "prometheus.yml": prometheus.config(prometheus.EMBEDDED),
         HOUSE / "prometheus" / "prometheus.compose.yml": prometheus.config(prometheus.COMPOSE),
         HOUSE / "alertmanager" / "alertmanager.yml": alertmanager.config(),
+        **_grafana(),
+    }
+
+
+def _grafana() -> dict[Path, str]:
+    from monitoring.grafana import provisioning  # its SDK is for developers only
+    from monitoring.grafana.boards import BOARDS
+    from monitoring.grafana.build import as_json
+
+    house = HOUSE / "grafana"
+    return {
+        house / "provisioning" / "datasources" / "baluarte.yaml": provisioning.datasources(),
+        house / "provisioning" / "dashboards" / "baluarte.yaml": provisioning.dashboards(),
+        **{house / "dashboards" / f"{board.uid}.json": as_json(board) for board in BOARDS},
     }
 
 

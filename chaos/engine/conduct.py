@@ -16,8 +16,8 @@ from chaos.engine.load import LoadProcess, command
 from chaos.engine.owners import appointed
 from chaos.engine.pages import ProcessPages
 from chaos.engine.plan import make_plan
-from chaos.engine.ports import Nobody, Observer
-from chaos.engine.run import Engine, World
+from chaos.engine.ports import Nobody, Observer, World
+from chaos.engine.run import Engine
 from chaos.engine.wire import wire
 from chaos.history import Urls
 from chaos.owners import crew

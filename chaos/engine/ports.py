@@ -1,7 +1,7 @@
 """What the engine needs of the world: owners of faults, a load, processes' metrics, the books."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -127,3 +127,15 @@ class Nobody:
     def transition(self, transition: Transition) -> None: ...
 
     def glance(self, glance: Glance) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the engine works with."""
+
+    owners: dict[str, FaultOwner]
+    load: Load
+    pages: Pages
+    books: Books | None = None
+    history: Path = Path("history.jsonl")
+    observer: Observer = field(default_factory=Nobody)

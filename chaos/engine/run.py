@@ -7,24 +7,18 @@ read, and a whole record is written.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
 from chaos.engine import watching
+from chaos.engine.beside import beside
 from chaos.engine.judging import BEFORE, LATER, judge
 from chaos.engine.plan import Plan, Step
 from chaos.engine.ports import (
-    Books,
     BooksError,
-    FaultOwner,
     Glance,
-    Load,
     LoadError,
-    Nobody,
-    Observer,
-    Pages,
+    World,
 )
 from chaos.engine.state import State
 from chaos.engine.undo import InjectionError, Stack, VanishedError
@@ -54,18 +48,6 @@ LOAD_STOP_SECONDS: Final = 100.0
 """For the load to drain, and to learn what became of what is open: its own bounds, and some room."""
 
 AUDIT_SECONDS: Final = 45.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What the engine works with."""
-
-    owners: dict[str, FaultOwner]
-    load: Load
-    pages: Pages
-    books: Books | None = None
-    history: Path = Path("history.jsonl")
-    observer: Observer = field(default_factory=Nobody)
 
 
 class Engine:
@@ -101,7 +83,7 @@ class Engine:
         self._stopped = asyncio.get_running_loop().create_future()
         if self._early is not None:
             self._stopped.set_result(self._early)
-        async with _background(self._watch, self._read_pages, self._read_books) as crashed:
+        async with beside(self._watch, self._read_pages, self._read_books) as crashed:
             stopped = await self._until_over(crashed)
             await self._revert()
             await self._end_load(gently=stopped is None or stopped[0] is not Verdict.INTERRUPTED)
@@ -349,30 +331,3 @@ class Engine:
         verdict, reason = conclude(ending)
         self.state.say(f"{verdict}: {reason}", level="info" if verdict == "passed" else "warning")
         return self.state.record(self._base, evidence, findings, verdict, reason)
-
-
-@contextlib.asynccontextmanager
-async def _background(
-    *works: Callable[[], Coroutine[Any, Any, None]],
-) -> AsyncIterator["asyncio.Future[None]"]:
-    """Run works beside the block; the future ends when one of them fails."""
-    tasks = [asyncio.ensure_future(work()) for work in works]
-    crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def ended(task: "asyncio.Task[None]") -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not crashed.done():
-            crashed.set_exception(error)
-
-    for task in tasks:
-        task.add_done_callback(ended)
-    try:
-        yield crashed
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if crashed.done():
-            crashed.exception()  # seen: it has become the verdict
-        else:
-            crashed.cancel()

@@ -1,16 +1,22 @@
 """The whole exploration: every operation searched, then each service down once, then the second look."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chaos.explore.calls import FaultSet
 from chaos.explore.declared import Declared
 from chaos.explore.kinds import KINDS
-from chaos.explore.laboratory import Copy, Experiment, Laboratory, new_correlation
+from chaos.explore.laboratory import (
+    BaselineNotMet,
+    Copy,
+    Experiment,
+    Laboratory,
+    new_correlation,
+)
 from chaos.explore.operations import OPERATIONS, Effect, Operation
-from chaos.explore.port import Platform
+from chaos.explore.port import Platform, PlatformError
 from chaos.explore.search import Search
 from chaos.explore.shrink import shrink
 
@@ -54,11 +60,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """All that was found. Experiments stand in the order of the plan, not of their ends."""
+    """All that was found. Experiments stand in the order of the plan, not of their ends.
+
+    `stopped`: why it ended before its end, if it did; what was found until then is there.
+    """
 
     experiments: tuple[Experiment, ...]
     failures: tuple[Failure, ...] = ()
     pruned: int = 0
+    stopped: str = ""
 
     @property
     def unmet(self) -> tuple[Experiment, ...]:
@@ -92,11 +102,17 @@ async def explore(platform: Platform, declared: Declared, plan: Plan, say: Say) 
         for copy in copies(operation)
         for one in found[operation.name, copy].experiments
     ]
-    if plan.down:
-        experiments += await _outages(platform, laboratory, operations, experiments, say)
-    looked = [await laboratory.second_look(one) for one in experiments]
-    failures = await _shrunk(laboratory, looked, say)
-    return Exploration(tuple(looked), tuple(failures), sum(it.pruned for it in found.values()))
+    pruned = sum(it.pruned for it in found.values())
+    try:
+        if plan.down:
+            async for one in _outages(platform, laboratory, operations, experiments, say):
+                experiments.append(one)  # noqa: PERF401 - what was found before an error stays
+        looked = [await laboratory.second_look(one) for one in experiments]
+        failures = await _shrunk(laboratory, looked, say)
+    except (BaselineNotMet, PlatformError) as error:  # an hour's work must not be lost for that
+        plain = tuple(Failure(it, it.faults) for it in experiments if it.failed)
+        return Exploration(tuple(experiments), plain, pruned, str(error))
+    return Exploration(tuple(looked), tuple(failures), pruned)
 
 
 def copies(operation: Operation) -> tuple[Copy, ...]:
@@ -154,11 +170,10 @@ async def _outages(
     operations: Sequence[Operation],
     experiments: Sequence[Experiment],
     say: Say,
-) -> list[Experiment]:
+) -> AsyncIterator[Experiment]:
     """Each service down once, under every operation that was seen to need it."""
     healthy = {(it.operation, it.copy): it for it in experiments if not it.faults}
     services = sorted({call.service for it in healthy.values() for call in it.trace})
-    found = []
     for service in services:
         needing = [
             (operation, copy)
@@ -167,8 +182,8 @@ async def _outages(
             if any(call.service == service for call in healthy[operation.name, copy].trace)
         ]
         say(f"{service} down, under {len(needing)} operations")
-        found += await _outage(platform, laboratory, service, needing, healthy)
-    return found
+        for one in await _outage(platform, laboratory, service, needing, healthy):
+            yield one
 
 
 async def _outage(

@@ -82,6 +82,9 @@ async def run(roster: Roster, session: Session, say: Say) -> Verdict:
         say(f"the platform could not be asked: {error}")
         return Verdict.PROBE_ERROR
     matrix = _write_down(exploration, declared, session, time.monotonic() - began, say)
+    if exploration.stopped:
+        say(f"it ended early: {exploration.stopped}")
+        return Verdict.PROBE_ERROR
     for complaint in money:
         say(f"MONEY: {complaint}")
     changes = _compared(matrix, session, say) if not session.plan.exhaustive else []

@@ -108,7 +108,7 @@ class WirePlatform:
         await self._calm.reopened([service])
 
     async def fact(self, operation: Operation, scene: Scene, answer: Answer) -> Fact:
-        await self._stage.awake(scene)
+        await self._stage.awake(operation, scene)
         return await self._facts.of(operation, scene, answer)
 
     async def amend(self, met: Mapping[Injected, int]) -> None:

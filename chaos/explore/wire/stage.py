@@ -74,10 +74,11 @@ class Stage:
             await self._at_rest(scene)
         return scene
 
-    async def awake(self, scene: Scene) -> None:
-        """Sign everybody in again whose access token may expire soon."""
-        people = (scene.customer, scene.other, scene.staff)
-        for person in people:
+    async def awake(self, operation: Operation, scene: Scene) -> None:
+        """Sign everybody in again who acts, and whose access token may expire soon."""
+        # The other acts where names change; elsewhere they may be deactivated.
+        others = (scene.other,) if operation.copies else ()
+        for person in (scene.staff, scene.customer, *others):
             if self.is_old(person):
                 again = await self.sign_in(person.email, person.password)
                 person.access, person.refresh = again.access, again.refresh
@@ -85,7 +86,7 @@ class Stage:
 
     async def renew(self, operation: Operation, scene: Scene) -> None:
         """What each run needs anew."""
-        await self.awake(scene)
+        await self.awake(operation, scene)
         scene.key = f"explore-{secrets.token_hex(12)}"
         scene.word = f"w{secrets.token_hex(8)}"
         scene.number = next(self._numbers) % 10**6

@@ -9,7 +9,8 @@ import time
 
 from chaos.engine.owners import appointed
 from chaos.engine.plan import make_plan
-from chaos.engine.run import Engine, World
+from chaos.engine.ports import World
+from chaos.engine.run import Engine
 from chaos.owners import crew
 from chaos.record import Outcome, Run
 from chaos.roster import Edge, Owner, OwnerKind, Roster

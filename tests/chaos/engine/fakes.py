@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.engine.plan import Action, make_plan
-from chaos.engine.ports import BooksError, Glance, LoadError, OwnerError, Unrest
-from chaos.engine.run import Engine, World
+from chaos.engine.ports import BooksError, Glance, LoadError, OwnerError, Unrest, World
+from chaos.engine.run import Engine
 from chaos.record import InvariantResult, Moment, Outcome, Phase, Run, Sample, Transition
 from chaos.scenarios import Scenario, parse
 

@@ -38,7 +38,8 @@ def cases() -> list[tuple[str, bool]]:
 def test_generated_files_are_current(path: Path) -> None:
     """What is committed is what the tables say; `make generate` renews it."""
     assert path.read_text() == files()[path]
-    assert path.read_text().startswith("# DO NOT EDIT")
+    if path.suffix != ".json":  # which knows no comments; Grafana shows a board's tag `generated`
+        assert path.read_text().startswith("# DO NOT EDIT")
 
 
 def test_the_page_lists_every_alert() -> None:

@@ -1,0 +1,1 @@
+"""Grafana: six dashboards as code. Needs grafana-foundation-sdk, which developers install."""
