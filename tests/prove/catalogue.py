@@ -2,7 +2,7 @@
 
 from tests.kill.campaign import Plan, campaign
 from tests.mutants.catalogue import MUTANTS, Mutant, hunt
-from tests.prove import exploration, long_tests, mutation, proxy
+from tests.prove import exploration, long_tests, mutation, proxy, scenarios
 from tests.prove.ledger_of_proofs import Figures, Proof
 
 OPERATIONS = 1_000
@@ -52,4 +52,5 @@ PROOFS: tuple[Proof, ...] = (
     *mutation.PROOFS,
     *proxy.PROOFS,
     *exploration.PROOFS,
+    *scenarios.PROOFS,
 )

@@ -13,6 +13,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from chaos.record import Run, Verdict
 from chaos.scenarios.scenario import Platform, Scenario
 from tests.kill.platform import platform
 from tests.mutants.unsafe_commits import make_unsafe
-from tests.prove.ledger_of_proofs import MONEY_PATH, Figures, Proof
+from tests.prove.ledger_of_proofs import MONEY_PATH, RESULTS, Figures, Proof
 from tests.servers import reachable_directory, running_broker
 
 SEED: Final = 1
@@ -174,41 +175,77 @@ def _bus_setting(wanted: Platform) -> Mapping[str, str]:
     return {platforms.BUS_SETTING: os.environ[platforms.BUS_SETTING]}
 
 
-def figures(done: Sequence[tuple[Arm, Run]]) -> Figures:
-    """One line for each run."""
-    return {arm.title: f"{run.verdict.value}: {run.reason}" for arm, run in done}
+def page(about: str, done: Sequence[tuple[Arm, Run]]) -> str:
+    """The runs of a proof as a page for the docs."""
+    lines = [
+        "<!-- DO NOT EDIT: written by `make prove`. -->",
+        f"# {about}",
+        "",
+        f"Seed {SEED}. Mitigated: seconds from the injection; recovered: from the revert.",
+        "",
+        "| scenario | without | verdict | because | available | mitigated | recovered | attempts |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for arm, run in sorted(done, key=lambda one: one[0].title):
+        told = run.figures
+        figures = (
+            _percent(told.availability),
+            _number(told.time_to_mitigate, " s"),
+            _number(told.time_to_recover, " s"),
+            _number(told.retry_amplification, ""),
+        )
+        reason = run.reason.replace("|", "/")
+        cells = (arm.scenario.name, f"`{arm.without}`" if arm.without else "", run.verdict.value)
+        lines.append(f"| {' | '.join((*cells, reason, *figures))} |")
+    return "\n".join(lines) + "\n"
 
 
-async def _prove(wanted: Sequence[Arm]) -> Figures:
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.2f}{unit}"
+
+
+async def _prove(name: str, wanted: Sequence[Arm], about: str) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         done = await carry_out(wanted, Path(folder))
+    (RESULTS / f"{name}.md").write_text(page(about, done))
     wrong = [text for arm, run in done if (text := arm.wrong(run)) is not None]
     assert not wrong, "\n".join(wrong)
-    return {"runs": len(done), **figures(done)}
+    verdicts = Counter(run.verdict.value for _, run in done)
+    return {"runs": len(done), **verdicts}
+
+
+AS_THEY_ARE, POLICIES_OFF, MUTANTS = "scenarios", "scenarios-policies-off", "scenarios-mutants"
 
 
 async def _as_they_are() -> Figures:
-    return await _prove(arms(guarded=False))
+    about = "Every scenario, against the platform as it is"
+    return await _prove(AS_THEY_ARE, arms(guarded=False), about)
 
 
 async def _without_policies() -> Figures:
-    return await _prove([arm for arm in arms() if arm.without and not arm.is_mutant])
+    wanted = [arm for arm in arms() if arm.without and not arm.is_mutant]
+    return await _prove(POLICIES_OFF, wanted, "Scenarios without a policy that they guard")
 
 
 async def _without_mutants() -> Figures:
-    return await _prove([arm for arm in arms() if arm.is_mutant])
+    wanted = [arm for arm in arms() if arm.is_mutant]
+    return await _prove(MUTANTS, wanted, "Scenarios without a mechanism that no setting turns off")
 
 
 PROOFS = (
-    Proof("scenarios", "every chaos scenario passes", _as_they_are, FOLDERS),
+    Proof(AS_THEY_ARE, "every chaos scenario passes", _as_they_are, FOLDERS),
     Proof(
-        "scenarios-policies-off",
+        POLICIES_OFF,
         "each scenario goes red when a policy that it guards is off",
         _without_policies,
         FOLDERS,
     ),
     Proof(
-        "scenarios-mutants",
+        MUTANTS,
         "each scenario goes red when a mechanism that it guards is missing",
         _without_mutants,
         FOLDERS,

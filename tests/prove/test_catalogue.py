@@ -7,6 +7,10 @@ from tests.prove.catalogue import PROOFS
 NAMES = [proof.name for proof in PROOFS]
 
 
+BESIDE = {"proxies"}
+"""Parts that run only when they are asked for, and that hold nothing."""
+
+
 def test_every_process_is_killed_on_both_buses() -> None:
     """A part that the platform gains is killed by `make prove` too, or this fails."""
     for bus in ("postgres", "rabbitmq"):
