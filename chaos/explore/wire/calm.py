@@ -9,7 +9,7 @@ own counters say whether they changed their mind during a run, which then does n
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import aiohttp
@@ -19,6 +19,7 @@ from chaos.explore.laboratory import new_correlation
 from chaos.explore.operations import Person
 from chaos.explore.port import PlatformError
 from chaos.explore.wire.gateway import Gateway
+from chaos.explore.wire.points import service_of
 from chaos.explore.wire.stage import Stage, until
 from chaos.roster import Owner
 
@@ -33,13 +34,23 @@ second bucket to fill."""
 WATCHED: Final = frozenset({"users", "ledger", "transactions", "notifications"})
 """Downstreams whose policies decide what an operation becomes."""
 
+CACHES: Final = WATCHED | {"valkey"}
+"""Of the users service, whose cache of profiles is told of a change at once if it answers in time, and a
+little later if it does not: until then the old profile is served, within its bounds."""
+
 _COUNTED: Final = (
     "circuit_breaker_transitions_total",
     "downstream_retry_budget_exhausted_total",
     "downstream_rejections_total",
 )
 _STATE: Final = "circuit_breaker_state"
-_SAMPLE: Final = re.compile(rf"^({'|'.join((*_COUNTED, _STATE))})\{{(.*)\}} (\S+)", re.MULTILINE)
+_CALLS: Final = "downstream_call_duration_seconds_count"
+"""Of the cache, calls that failed are counted as well; those of services fail on purpose."""
+
+_GOOD: Final = "ok"
+_SAMPLE: Final = re.compile(
+    rf"^({'|'.join((*_COUNTED, _STATE, _CALLS))})\{{(.*)\}} (\S+)", re.MULTILINE
+)
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 _QUESTIONS: Final = {
@@ -76,8 +87,7 @@ class Calm:
         """How often policies changed their mind so far, when all breakers are closed."""
 
         async def closed() -> float | None:
-            pages = await asyncio.gather(*(self._page(owner) for owner in self._callers))
-            found = [read(page) for page in pages]
+            found = await self._looked()
             return None if any(open_ for open_, _ in found) else sum(count for _, count in found)
 
         count: float = await until(closed, "all circuit breakers are closed")
@@ -105,8 +115,7 @@ class Calm:
         async def well() -> bool | None:
             for service in asked:
                 await self._ask(_QUESTIONS[service], GOOD_CALLS)
-            pages = await asyncio.gather(*(self._page(owner) for owner in self._callers))
-            return None if any(read(page)[0] for page in pages) else True
+            return None if any(open_ for open_, _ in await self._looked()) else True
 
         await until(well, "breakers close again", seconds=90.0)
 
@@ -131,6 +140,13 @@ class Calm:
             self._bystander = await self._stage.customer()
         return self._bystander
 
+    async def _looked(self) -> list[tuple[bool, float]]:
+        pages = await asyncio.gather(*(self._page(owner) for owner in self._callers))
+        return [
+            read(page, CACHES if service_of(owner.name) == "users" else WATCHED)
+            for owner, page in zip(self._callers, pages, strict=True)
+        ]
+
     async def _page(self, owner: Owner) -> str:
         try:
             async with self._session.get(f"{owner.url.rstrip('/')}/metrics") as response:
@@ -140,7 +156,7 @@ class Calm:
             raise PlatformError(f"the metrics of {owner.name}: {error}") from error
 
 
-def read(page: str) -> tuple[bool, float]:
+def read(page: str, watched: Collection[str] = WATCHED) -> tuple[bool, float]:
     """Whether a breaker is not closed, and how often policies changed their mind, in a page of metrics.
 
     Only the lines that matter are looked at: a page has hundreds, and it is read twice for every run.
@@ -148,10 +164,12 @@ def read(page: str) -> tuple[bool, float]:
     restless, count = False, 0.0
     for name, labels, value in _SAMPLE.findall(page):
         told = dict(_LABEL.findall(labels))
-        if told.get("service") not in WATCHED:
+        service = told.get("service")
+        if service not in watched:
             continue
-        if name != _STATE:
+        if name == _STATE:
+            open_ = told["state"] != "closed" and bool(float(value))
+            restless = restless or (open_ and service in WATCHED)
+        elif name != _CALLS or (service not in WATCHED and told["outcome"] != _GOOD):
             count += float(value)
-        elif told["state"] != "closed":
-            restless = restless or bool(float(value))
     return restless, count

@@ -1,6 +1,6 @@
 """What the policies' metrics say of the calm between experiments."""
 
-from chaos.explore.wire.calm import read
+from chaos.explore.wire.calm import CACHES, read
 from chassis.metrics import Metrics
 from chassis.policy_metrics import PolicyMetrics
 
@@ -35,3 +35,17 @@ def test_an_open_breaker_is_no_calm() -> None:
     assert read(page(metrics)) == (False, 0.0)
     policies._states.labels("ledger", "half_open").set(1)
     assert read(page(metrics)) == (True, 0.0)
+
+
+def test_a_cache_that_was_late_is_no_calm_where_profiles_are_cached() -> None:
+    """A call of the cache that failed may have left an old profile there; one that was fine has not."""
+    metrics = Metrics()
+    policies = PolicyMetrics(metrics, ["valkey", "ledger"])
+    policies._calls.labels("valkey", "ok").observe(0.01)
+    policies._calls.labels("ledger", "timeout").observe(1.0)  # a fault on purpose
+    assert read(page(metrics), CACHES) == (False, 0.0)
+
+    policies._calls.labels("valkey", "timeout").observe(0.05)
+    policies._rejections.labels("valkey", "breaker_open").inc()
+    assert read(page(metrics), CACHES) == (False, 2.0)
+    assert read(page(metrics)) == (False, 0.0)
