@@ -60,7 +60,8 @@ def servers(plan: "Plan") -> Iterator[tuple[str, int, Callable[[], Command]]]:
         name: tuple(f"{ports.LOOPBACK}:{plan.ports[part]}" for part in plan.members(name))
         for name in settings.SERVICES
     }
-    others = {"supervisor": (f"{ports.LOOPBACK}:{plan.ports['supervisor']}",)}
+    tellers = ("supervisor", "proxies") if plan.chaos else ("supervisor",)
+    others = {name: (f"{ports.LOOPBACK}:{plan.ports[name]}",) for name in tellers}
     targets = Targets(services, at["prometheus"], at["alertmanager"], others)
     manager = EmbeddedAlertmanager(plan.state / "alertmanager", found["alertmanager"], plan.outlook)
     server = EmbeddedPrometheus(
