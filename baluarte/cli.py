@@ -70,6 +70,7 @@ def _replicas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) ->
 @click.option("--demo/--no-demo", default=True, help="Load demonstration data at the first start.")
 @click.option("--chaos", is_flag=True, help="Let faults be injected (`baluarte chaos`).")
 @click.option("--chaos-in-production", is_flag=True, help="The second word for --chaos there.")
+@click.option("--monitoring", is_flag=True, help="Run Prometheus and Alertmanager beside it.")
 def up(
     state_dir: Path,
     port: int | None,
@@ -79,6 +80,7 @@ def up(
     demo: bool,
     chaos: bool,
     chaos_in_production: bool,
+    monitoring: bool,
 ) -> None:
     """Start the whole platform and keep it running until Ctrl-C.
 
@@ -91,7 +93,9 @@ def up(
     from baluarte.supervisor.screen import Screen
 
     with readable_errors():
-        options = Options(state_dir.absolute(), port, replicas, demo, chaos, chaos_in_production)
+        options = Options(
+            state_dir.absolute(), port, replicas, demo, chaos, chaos_in_production, monitoring
+        )
         platform.run(options, os.environ, fresh=fresh, screen=Screen())
 
 

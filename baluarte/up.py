@@ -68,7 +68,7 @@ class Up:
                     async def bring_up() -> None:
                         serving = stack.enter_async_context(_served(supervisor, address, desk))
                         await self._bring_up(plan, blueprint, supervisor, serving, drawn)
-                        self._welcome(plan, time.monotonic() - began)
+                        self._welcome(plan, blueprint, time.monotonic() - began)
 
                     await run_until_asked(supervisor, bring_up, request)
             gate.unlink(missing_ok=True)
@@ -94,6 +94,7 @@ class Up:
         drawn: rosters.Secrets,
     ) -> None:
         """Everything is launched at once; what needs the databases waits at the gate."""
+        watch = supervisor.launch(blueprint.watch)
         servers = supervisor.launch(blueprint.foundations)
         services = supervisor.launch(blueprint.services)
         gateways = supervisor.launch(blueprint.gateways)
@@ -106,7 +107,7 @@ class Up:
         if plan.chaos:
             await _prepare_chaos(plan, blueprint, supervisor, drawn)
         (plan.state / DATABASES_READY).touch(mode=0o600)
-        await supervisor.ready([*services, *gateways])
+        await supervisor.ready([*watch, *services, *gateways])
         if plan.demo:
             await self._load_demo(plan, supervisor)
 
@@ -128,7 +129,7 @@ class Up:
         loaded.touch(mode=0o600)
         supervisor.say("users, accounts and first transactions loaded", part="demo data")
 
-    def _welcome(self, plan: Plan, seconds: float) -> None:
+    def _welcome(self, plan: Plan, blueprint: Blueprint, seconds: float) -> None:
         url = f"http://127.0.0.1:{plan.ports['gateway']}"
         show = self.screen.show
         show()
@@ -136,6 +137,8 @@ class Up:
         show(f"  {'GraphQL':<14} {url}/graphql")
         for service in SERVICES:
             show(f"  {service:<14} {', '.join(f'{base}/docs' for base in plan.urls(service))}")
+        for spec in blueprint.watch:
+            show(f"  {spec.name:<14} {spec.url}")
         show(f"  {'state':<14} {plan.state}")
         if plan.demo:
             show()

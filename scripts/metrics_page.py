@@ -13,6 +13,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from baluarte.supervisor.measures import Measures
 from chassis.credentials import generate_keys
 from chassis.metrics import Described, Metrics
 from chassis.settings import SERVICES
@@ -21,16 +22,9 @@ MODULES = {
     name: "graphql_api.app" if name == "gateway" else f"services.{name}.app" for name in SERVICES
 }
 
+SUPERVISOR = "supervisor"
+
 ANNOUNCED = (
-    Described(
-        "chaos_fault_active",
-        "gauge",
-        "1 while a fault is in place",
-        ("experiment", "service", "fault"),
-    ),
-    Described(
-        "chaos_faults_injected_total", "counter", "Faults put in place", ("service", "fault")
-    ),
     Described(
         "chaos_experiment_runs_total",
         "counter",
@@ -69,6 +63,7 @@ bucket. How they are scraped, judged and drawn: [observability.md](observability
 - **Combinations exist at 0 beforehand**, so that a first error is a step; those of an open set (`code`,
   `type`) appear when they happen. `NaN` stands for what a process cannot know now, such as a queue while
   the bus is away.
+- **`chaos_*` exist under `--chaos` only**, where a process has a fault point.
 - **Exemplars** name the trace of an observation, if that trace is kept (`traceparent` with the sampled
   flag).
 
@@ -106,6 +101,10 @@ async def catalogue() -> list[Told]:
                     if known.setdefault(metric.name, metric) != metric:
                         raise ValueError(f"{metric.name} is not the same in every process")
                     found.setdefault(metric.name, []).append(process)
+    for metric in Measures(lambda: {"parts": []}).metrics.described:
+        if known.setdefault(metric.name, metric) != metric:
+            raise ValueError(f"{metric.name} is not the same in every process")
+        found.setdefault(metric.name, []).append(SUPERVISOR)
     return [Told(known[name], tuple(found[name])) for name in sorted(found)]
 
 
@@ -118,6 +117,7 @@ async def composed(process: str, folder: Path) -> AsyncIterator[Metrics]:
         "BALUARTE_REDIS_URL": "redis://127.0.0.1:1",
         "BALUARTE_BUS_DATABASE_URL": "postgresql://127.0.0.1:1/bus",
         f"BALUARTE_{process.upper()}_DATABASE_URL": f"postgresql://127.0.0.1:1/{process}",
+        "BALUARTE_CHAOS_TOKEN": "x" * 43,
     }
     app: Starlette
     app, _ = await importlib.import_module(MODULES[process]).compose(environ)
@@ -130,10 +130,9 @@ async def composed(process: str, folder: Path) -> AsyncIterator[Metrics]:
 
 async def page() -> str:
     """`docs/metrics.md`."""
-    everywhere = len(SERVICES)
     rows = [
         f"| `{told.metric.name}` | {told.metric.kind} | {_labels(told.metric)} "
-        f"| {'all' if len(told.processes) == everywhere else ', '.join(told.processes)} "
+        f"| {_processes(told.processes)} "
         f"| {told.metric.help} |\n"
         for told in await catalogue()
     ]
@@ -142,6 +141,12 @@ async def page() -> str:
         for metric in ANNOUNCED
     ]
     return "".join((_HEAD, *rows, _ANNOUNCED_HEAD, *announced))
+
+
+def _processes(names: tuple[str, ...]) -> str:
+    if set(names) < set(SERVICES) or names == (SUPERVISOR,):
+        return ", ".join(names)
+    return "all, supervisor" if SUPERVISOR in names else "all"
 
 
 def _labels(metric: Described) -> str:

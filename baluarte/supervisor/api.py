@@ -1,6 +1,8 @@
 """The supervisor's API on loopback, for `baluarte status` and its like: token-protected, read-only.
 
 `GET /state` answers how every part is; `GET /logs?part=&correlationId=&last=` answers log entries.
+`GET /metrics` is for Prometheus, and the one route without the token: it says no more than which parts
+there are and how they are.
 More routes can be handed to `application`, which protects them with the same token: with `--chaos`
 those of `faults/routes.py`.
 """
@@ -14,6 +16,7 @@ from aiohttp import web
 
 from baluarte.embedded.ports import LOOPBACK
 from baluarte.supervisor import logfiles
+from baluarte.supervisor.measures import Measures
 from baluarte.supervisor.supervisor import Supervisor
 
 _MOST_ENTRIES = 10_000  # in one answer: what fits a screen many times over
@@ -25,10 +28,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def application(
     supervisor: Supervisor, token: str, more_routes: Sequence[web.RouteDef] = ()
 ) -> web.Application:
-    """The API over `supervisor`; every route wants `Authorization: Bearer <token>`."""
+    """The API over `supervisor`; all but `/metrics` want `Authorization: Bearer <token>`."""
 
     @web.middleware
     async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == "/metrics":
+            return await handler(request)
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return problem(401, "UNAUTHENTICATED", "the supervisor's token is missing or wrong")
@@ -55,8 +60,15 @@ def application(
         )
         return web.json_response({"entries": found})
 
+    measures = Measures(supervisor.snapshot)
+
+    async def metrics(request: web.Request) -> web.Response:
+        body, content_type = measures.page(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
     app = web.Application(middlewares=[protect])
-    app.add_routes([web.get("/state", state), web.get("/logs", logs), *more_routes])
+    told = (("/state", state), ("/logs", logs), ("/metrics", metrics))
+    app.add_routes([*(web.get(path, handler) for path, handler in told), *more_routes])
     return app
 
 

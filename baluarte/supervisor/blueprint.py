@@ -13,7 +13,7 @@ from baluarte.embedded.places import Places
 from baluarte.embedded.postgres import EmbeddedPostgres, end_orphans
 from baluarte.embedded.valkey import EmbeddedValkey
 from baluarte.migrate import HOUSES, database_name, with_database
-from baluarte.supervisor import edges
+from baluarte.supervisor import edges, lookout
 from baluarte.supervisor.lifecycle import RestartPolicy
 from baluarte.supervisor.part import PartSpec
 from baluarte.supervisor.plan import PEERS, SERVICES, Plan
@@ -45,12 +45,14 @@ class Blueprint:
     """Settings for `migrate_all`."""
     edges: tuple[Edge, ...] = ()
     """Connections that lead through a proxy; none without `--chaos`."""
+    watch: tuple[PartSpec, ...] = ()
+    """Prometheus and Alertmanager, with `--monitoring`; started first, stopped last."""
     left_out: tuple[str, ...] = ()
     """Connections that no proxy can stand in."""
 
     @property
     def specs(self) -> tuple[PartSpec, ...]:
-        return (*self.foundations, *self.services, *self.gateways)
+        return (*self.watch, *self.foundations, *self.services, *self.gateways)
 
 
 def draw(
@@ -90,7 +92,8 @@ def draw(
         (gateway,),
         databases,
         proxied.edges,
-        tuple(proxied.left_out),
+        watch=_watch_specs(plan),
+        left_out=tuple(proxied.left_out),
     )
 
 
@@ -188,6 +191,13 @@ def _shared_settings(plan: Plan, chaos_token: str) -> dict[str, str]:
         if plan.environment is Environment.PRODUCTION:
             told["BALUARTE_CHAOS_IN_PRODUCTION"] = "true"  # the operator has said it twice
     return told
+
+
+def _watch_specs(plan: Plan) -> tuple[PartSpec, ...]:
+    return tuple(
+        PartSpec(name, prepare, readiness(port, "/-/ready"), plan.url(name), _SERVER_POLICY)
+        for name, port, prepare in lookout.servers(plan)
+    )
 
 
 def _proxies_spec(plan: Plan, config: str) -> PartSpec:

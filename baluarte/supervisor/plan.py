@@ -10,8 +10,10 @@ from pathlib import Path
 from baluarte.embedded import ports, processes
 from baluarte.embedded.postgres import DEFAULT_PORT as POSTGRES_PORT
 from baluarte.embedded.valkey import DEFAULT_PORT as VALKEY_PORT
+from baluarte.embedded.watch import ALERTMANAGER_PORT, PROMETHEUS_PORT, Outlook
 from baluarte.errors import BaluarteError, Problem, invalid
 from baluarte.migrate import LOCATIONS, database_urls
+from baluarte.supervisor.lookout import missing, read_outlook
 from chassis import settings
 
 SERVICES = ("users", "ledger", "transactions", "notifications")
@@ -33,6 +35,8 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "postgres": POSTGRES_PORT,
     "valkey": VALKEY_PORT,
     "proxies": 8474,  # where Toxiproxy's clients look for it
+    "prometheus": PROMETHEUS_PORT,
+    "alertmanager": ALERTMANAGER_PORT,
 }
 _MAX_REPLICAS = 8  # of one service on one machine: connections to PostgreSQL are counted for it
 
@@ -49,6 +53,8 @@ class Options:
     """Whether faults may be injected."""
     chaos_in_production: bool = False
     """The second word, without which production takes no faults."""
+    monitoring: bool = False
+    """Whether Prometheus and Alertmanager run beside the platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class Plan:
     """Settings of ours in the environment that every process gets as they are."""
     told: frozenset[str]
     """Names of all settings of ours in the environment."""
+    outlook: Outlook | None = None
+    """How Prometheus and Alertmanager watch; None without `--monitoring`."""
 
     @property
     def embeds_postgres(self) -> bool:
@@ -127,6 +135,7 @@ def make_plan(
         reader.get(key, parse=_database_url, default=None, from_file=True)
     redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None, from_file=True)
     amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None, from_file=True)
+    outlook = read_outlook(reader)
     chosen = _ports(options, reader)
     problems = [invalid(problem) for problem in reader.problems]
     problems += _replica_problems(options.replicas)
@@ -142,8 +151,10 @@ def make_plan(
         chaos=options.chaos,
         passed_on=_passed_on(environ),
         told=frozenset(name for name in environ if name.startswith("BALUARTE_")),
+        outlook=outlook if options.monitoring else None,
     )
     problems += _chaos_problems(options, environment)
+    problems += missing() if options.monitoring else []
     problems += _port_problems(_used_ports(plan), port_is_free)
     for check in checks:
         problems += check(plan)
@@ -233,6 +244,8 @@ def _used_ports(plan: Plan) -> dict[str, int]:
         unused.add("valkey")
     if not plan.chaos:
         unused.add("proxies")
+    if plan.outlook is None:
+        unused |= {"prometheus", "alertmanager"}
     return {part: port for part, port in plan.ports.items() if part not in unused}
 
 

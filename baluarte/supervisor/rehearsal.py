@@ -12,6 +12,7 @@ from pathlib import Path
 
 from baluarte.errors import Problem, invalid
 from baluarte.migrate import LOCATIONS
+from baluarte.supervisor import lookout
 from baluarte.supervisor.plan import DEFAULT_PORTS, SERVICES, Plan
 from chassis.secret_files import SUFFIX
 from chassis.settings import SERVICES as PROCESSES
@@ -40,6 +41,7 @@ ADDRESSES = frozenset(
         *_WITH_A_PASSWORD,
         *(f"{name}{SUFFIX}" for name in _WITH_A_PASSWORD),
         *(f"BALUARTE_{part.upper()}_PORT" for part in DEFAULT_PORTS),
+        *lookout.SETTINGS,
         *(f"BALUARTE_{name.upper()}_URLS" for name in SERVICES),
     }
 )

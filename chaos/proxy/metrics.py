@@ -1,5 +1,7 @@
 """What a server has done, for Prometheus: Toxiproxy's two counters under their names, and ours."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,6 +15,8 @@ from chaos.proxy.edge import Edge
 _EDGE = ["direction", "proxy", "listener", "upstream"]
 _PROXY = ["proxy"]
 _TOXIC = ["proxy", "type", "stream"]
+_FAULT = ["experiment", "service", "fault"]
+"""The experiment is not known here; the edge stands in its place."""
 
 
 class _Edges(Collector):
@@ -23,6 +27,7 @@ class _Edges(Collector):
         yield from self._traffic()
         yield from self._connections()
         yield from self._met()
+        yield self._faults()
 
     def _traffic(self) -> Iterator[Metric]:
         received = CounterMetricFamily(
@@ -72,6 +77,21 @@ class _Edges(Collector):
                 data.add_metric([edge.name, kind, stream.value], edge.met_bytes[kind, stream])
         yield connections
         yield data
+
+    def _faults(self) -> Metric:
+        """As every owner of faults tells them. One that has met nothing vanishes with its end."""
+        active = GaugeMetricFamily("chaos_fault_active", "Faults in place", labels=_FAULT)
+        for edge in self._edges:
+            places = Counter(dose.toxic.kind for dose in edge.doses)
+            for kind in sorted({*places, *(kind for kind, _ in edge.met_connections)}):
+                active.add_metric([edge.name, _target(edge), kind], places[kind])
+            active.add_metric([edge.name, _target(edge), "down"], not edge.enabled)
+        return active
+
+
+def _target(edge: Edge) -> str:
+    """What the edge leads to, by its name: `ledger` for `transactions-ledger`."""
+    return re.sub(r"-[0-9]+\Z", "", edge.name).rpartition("-")[2]
 
 
 def exposition(edges: Iterable[Edge]) -> bytes:

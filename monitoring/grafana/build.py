@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from monitoring.grafana.panel import Board, Choice, Kind, Panel, Query, Row
 
 DATASOURCE: Final = "${datasource}"
-TRACES: Final = "baluarte-jaeger"
+TRACES: Final = "jaeger"
 """Uid of Jaeger, as provisioned."""
 
 LOGS: Final = "http://localhost:8010"

@@ -8,8 +8,8 @@ HEAD: Final = (
     "# DO NOT EDIT: generated from monitoring/grafana/provisioning.py by `make generate`.\n"
 )
 
-PROMETHEUS_UID: Final = "baluarte-prometheus"
-TRACES_UID: Final = "baluarte-jaeger"
+PROMETHEUS_UID: Final = "prometheus"
+TRACES_UID: Final = "jaeger"
 
 
 def datasources() -> str:
@@ -23,7 +23,7 @@ def datasources() -> str:
                     "uid": PROMETHEUS_UID,
                     "type": "prometheus",
                     "access": "proxy",
-                    "url": "$BALUARTE_GRAFANA_PROMETHEUS_URL",
+                    "url": "$WATCH_PROMETHEUS_URL",
                     "isDefault": True,
                     "editable": False,
                     "jsonData": {
@@ -35,11 +35,20 @@ def datasources() -> str:
                     },
                 },
                 {
+                    "name": "Alertmanager",
+                    "uid": "alertmanager",
+                    "type": "alertmanager",
+                    "access": "proxy",
+                    "url": "$WATCH_ALERTMANAGER_URL",
+                    "editable": False,
+                    "jsonData": {"implementation": "prometheus"},
+                },
+                {
                     "name": "Jaeger",
                     "uid": TRACES_UID,
                     "type": "jaeger",
                     "access": "proxy",
-                    "url": "$BALUARTE_GRAFANA_JAEGER_URL",
+                    "url": "$WATCH_JAEGER_URL",
                     "editable": False,
                 },
             ],
@@ -59,7 +68,7 @@ def dashboards() -> str:
                     "type": "file",
                     "allowUiUpdates": False,
                     "updateIntervalSeconds": 30,
-                    "options": {"path": "$BALUARTE_GRAFANA_DASHBOARDS"},
+                    "options": {"path": "$WATCH_DASHBOARDS"},
                 }
             ],
         }

@@ -447,6 +447,21 @@ async def test_metrics_have_toxiproxys_names(call: Call) -> None:
     assert 'baluarte_proxy_enabled{proxy="p"} 1.0' in text
 
 
+async def test_metrics_tell_which_faults_are_in_place(call: Call) -> None:
+    """A toxic counts while it is there, and a proxy that is down is a fault too."""
+    series = 'chaos_fault_active{experiment="p",fault="%s",service="p"} %s'
+    _, made = await call("POST", "/proxies/p/toxics", {"type": "latency"})
+    _, during = await call("GET", "/metrics")
+    await call("DELETE", f"/proxies/p/toxics/{made['name']}")
+    await call("POST", "/proxies/p", {"enabled": False})
+    _, after = await call("GET", "/metrics")
+
+    assert series % ("latency", "1.0") in during
+    assert series % ("down", "0.0") in during
+    assert series % ("latency", "1.0") not in after
+    assert series % ("down", "1.0") in after
+
+
 @pytest.mark.parametrize("path", ["/proxies", "/version", "/nowhere"])
 async def test_browsers_are_turned_away(call: Call, path: str) -> None:
     """A User-Agent of a browser: 403 on any path, so that no web page breaks things."""

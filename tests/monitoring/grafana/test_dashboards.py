@@ -159,10 +159,10 @@ def test_provisioning_names_what_the_boards_link_to() -> None:
     folder = HOUSE / "grafana" / "provisioning"
     sources = yaml.safe_load((folder / "datasources" / "baluarte.yaml").read_text())["datasources"]
     (provider,) = yaml.safe_load((folder / "dashboards" / "baluarte.yaml").read_text())["providers"]
-    prometheus, jaeger = sources
+    prometheus, _, jaeger = sources
 
     assert jaeger["uid"] == TRACES
     assert prometheus["isDefault"]
     (link,) = prometheus["jsonData"]["exemplarTraceIdDestinations"]
     assert link == {"name": "trace_id", "datasourceUid": TRACES}
-    assert provider["options"]["path"] == "$BALUARTE_GRAFANA_DASHBOARDS"
+    assert provider["options"]["path"] == "$WATCH_DASHBOARDS"
