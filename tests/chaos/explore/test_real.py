@@ -27,7 +27,10 @@ async def test_a_real_platform_does_what_it_declares(tmp_path: Path) -> None:
     async with sandbox("--chaos") as running:
         verdict = await run(roster.read(running.state), Session(plan, tmp_path), said.append)
 
-    assert verdict is Verdict.PASSED, "\n".join(said)
+    bad = ("NOT AS DECLARED", "NOT MET", "MONEY", "the platform")
+    assert not [line for line in said if line.startswith(bad)], "\n".join(said)
+    if committed.FILE.exists():
+        assert verdict is Verdict.PASSED, "\n".join(said)
     matrix = committed.read(tmp_path / MATRIX)
     assert not (tmp_path / COUNTEREXAMPLES).exists()
     assert (tmp_path / PAGE).read_text().startswith("<!DOCTYPE html>")
