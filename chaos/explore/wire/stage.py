@@ -108,9 +108,17 @@ class Stage:
 
     async def customer(self) -> Person:
         """Somebody new."""
-        email = f"p{secrets.token_hex(8)}@{DOMAIN}"
-        given = {"email": email, "password": PASSWORD, "name": f"Pessoa {secrets.token_hex(3)}"}
-        return _person(await self._do(_REGISTER, {"input": given}, None), PASSWORD)
+
+        async def registered() -> Person | None:
+            # A new address each time: one whose answer was lost is taken.
+            email = f"p{secrets.token_hex(8)}@{DOMAIN}"
+            given = {"email": email, "password": PASSWORD, "name": f"Pessoa {secrets.token_hex(3)}"}
+            answer = await self._gateway.ask(_REGISTER, {"input": given}, None, new_correlation())
+            session = ((answer.body.data if answer.body else None) or {}).get("register")
+            return _person(session, PASSWORD) if session else None
+
+        person: Person = await until(registered, "somebody can register")
+        return person
 
     async def sign_in(self, email: str, password: str) -> Person:
         """A new session."""
@@ -181,29 +189,24 @@ class Stage:
             data = (answer.body.data if answer.body else None) or {}
             value = next(iter(data.values()), None)
             if value is None:
-                told.append(f"{', '.join(answer.codes) or answer.trouble or answer.status}")
+                told.append(", ".join(answer.codes) or answer.trouble or "null without an error")
             return value
 
         told: list[str] = []
         first = await done()
         if first is not None:
             return first
-        if not _retryable(told[-1]):
+        if told[-1] in _REFUSALS:
             raise PlatformError(f"setting the scene: {document.split('(')[0]}: {told[-1]}")
         return await until(done, f"{document.split('(')[0]} works, which says {told[-1]}")
 
 
+_REFUSALS: Final = frozenset(
+    {"FORBIDDEN", "UNAUTHENTICATED", "INVALID_CREDENTIALS", "INVALID_INPUT"}
+)
+"""Which asking again does not help. Everything that is asked for here may be asked for again."""
+
 _NEED_HISTORY: Final = frozenset({Effect.NOTHING, Effect.MONEY})
-
-
-def _retryable(told: str) -> bool:
-    return told in {
-        "PASSWORD_HASHING_BUSY",
-        "CIRCUIT_BREAKER_OPEN",
-        "OVERLOADED",
-        "UNAVAILABLE",
-        "RATE_LIMITED",
-    }
 
 
 def _person(session: Mapping[str, Any], password: str) -> Person:
