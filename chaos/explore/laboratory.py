@@ -7,7 +7,8 @@ What makes it so:
   current differs from what a healthy platform says right after. *Without*: the people are new.
 - Breakers and retry budgets remember. Good calls follow on bad ones, and a run during which a policy changed
   its mind (a breaker moved, a retry was refused) does not count: it is made again.
-- So does a run in which a call failed that no fault was on: a busy machine is no finding.
+- Neither does a run in which a call failed that no fault was on, or a failed one in which the cache of
+  profiles was late, so that an old name was current for it: a busy machine is no finding.
 - A fault that no call met proves nothing: the run is made again, and told as not met if that does not help.
 """
 
@@ -90,7 +91,10 @@ class Laboratory:
         for _ in range(TRIES):
             before = await self._platform.unrest()
             experiment, met = await self._once(operation, copy, faults)
-            disturbed = await self._platform.unrest() != before
+            after = await self._platform.unrest()
+            disturbed = after.policies != before.policies or (
+                experiment.failed and after.caches != before.caches
+            )
             await self._platform.amend(met)
             surprises = experiment.trace.surprises([fault.call for fault in faults])
             if not (disturbed or surprises or experiment.unmet):

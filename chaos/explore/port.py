@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chaos.explore.answer import Answer
@@ -16,6 +17,20 @@ class PlatformError(Exception):
 
     The message says what was wanted, of whom, and what came instead.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Unrest:
+    """What disturbs experiments; both numbers only grow.
+
+    Attributes:
+        policies: changes of breakers, retries that a budget refused, calls that were turned away.
+        caches: calls of the cache of profiles that failed. A change is told to it at once if it answers in
+            time, and a little later if it does not; until then the old profile is served, within its bounds.
+    """
+
+    policies: float = 0.0
+    caches: float = 0.0
 
 
 class Platform(Protocol):
@@ -62,7 +77,6 @@ class Platform(Protocol):
         """Make up for failed calls with good ones, so that breakers and budgets forget them."""
         ...
 
-    async def unrest(self) -> float:
-        """A number that grows whenever a policy changed its mind: a breaker's change, a retry that the budget
-        refused, a call that was turned away. Waits until all breakers are closed."""
+    async def unrest(self) -> Unrest:
+        """How often policies changed their mind so far. Waits until all breakers are closed."""
         ...

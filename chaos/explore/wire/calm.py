@@ -9,7 +9,7 @@ own counters say whether they changed their mind during a run, which then does n
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import aiohttp
@@ -17,7 +17,7 @@ import aiohttp
 from chaos.explore.calls import Injected
 from chaos.explore.laboratory import new_correlation
 from chaos.explore.operations import Person
-from chaos.explore.port import PlatformError
+from chaos.explore.port import PlatformError, Unrest
 from chaos.explore.wire.gateway import Gateway
 from chaos.explore.wire.points import service_of
 from chaos.explore.wire.stage import Stage, until
@@ -34,9 +34,8 @@ second bucket to fill."""
 WATCHED: Final = frozenset({"users", "ledger", "transactions", "notifications"})
 """Downstreams whose policies decide what an operation becomes."""
 
-CACHES: Final = WATCHED | {"valkey"}
-"""Of the users service, whose cache of profiles is told of a change at once if it answers in time, and a
-little later if it does not: until then the old profile is served, within its bounds."""
+CACHING: Final = "users"
+"""The service that answers from a cache as if from the source."""
 
 _COUNTED: Final = (
     "circuit_breaker_transitions_total",
@@ -45,9 +44,8 @@ _COUNTED: Final = (
 )
 _STATE: Final = "circuit_breaker_state"
 _CALLS: Final = "downstream_call_duration_seconds_count"
-"""Of the cache, calls that failed are counted as well; those of services fail on purpose."""
+_CACHE: Final = "valkey"
 
-_GOOD: Final = "ok"
 _SAMPLE: Final = re.compile(
     rf"^({'|'.join((*_COUNTED, _STATE, _CALLS))})\{{(.*)\}} (\S+)", re.MULTILINE
 )
@@ -83,15 +81,18 @@ class Calm:
         self._bystander: Person | None = None
         self._paying = asyncio.Lock()
 
-    async def unrest(self) -> float:
+    async def unrest(self) -> Unrest:
         """How often policies changed their mind so far, when all breakers are closed."""
 
-        async def closed() -> float | None:
-            found = await self._looked()
-            return None if any(open_ for open_, _ in found) else sum(count for _, count in found)
+        async def closed() -> Unrest | None:
+            pages = await self._pages()
+            if any(is_open(page) for page in pages.values()):
+                return None
+            caches = [page for owner, page in pages.items() if service_of(owner) == CACHING]
+            return Unrest(sum(map(changes, pages.values())), sum(map(cache_failures, caches)))
 
-        count: float = await until(closed, "all circuit breakers are closed")
-        return count
+        found: Unrest = await until(closed, "all circuit breakers are closed")
+        return found
 
     async def amend(self, met: Mapping[Injected, int]) -> None:
         """Good calls for bad ones."""
@@ -115,7 +116,8 @@ class Calm:
         async def well() -> bool | None:
             for service in asked:
                 await self._ask(_QUESTIONS[service], GOOD_CALLS)
-            return None if any(open_ for open_, _ in await self._looked()) else True
+            pages = await self._pages()
+            return None if any(is_open(page) for page in pages.values()) else True
 
         await until(well, "breakers close again", seconds=90.0)
 
@@ -140,12 +142,9 @@ class Calm:
             self._bystander = await self._stage.customer()
         return self._bystander
 
-    async def _looked(self) -> list[tuple[bool, float]]:
+    async def _pages(self) -> dict[str, str]:
         pages = await asyncio.gather(*(self._page(owner) for owner in self._callers))
-        return [
-            read(page, CACHES if service_of(owner.name) == "users" else WATCHED)
-            for owner, page in zip(self._callers, pages, strict=True)
-        ]
+        return {owner.name: page for owner, page in zip(self._callers, pages, strict=True)}
 
     async def _page(self, owner: Owner) -> str:
         try:
@@ -156,20 +155,34 @@ class Calm:
             raise PlatformError(f"the metrics of {owner.name}: {error}") from error
 
 
-def read(page: str, watched: Collection[str] = WATCHED) -> tuple[bool, float]:
-    """Whether a breaker is not closed, and how often policies changed their mind, in a page of metrics.
-
-    Only the lines that matter are looked at: a page has hundreds, and it is read twice for every run.
-    """
-    restless, count = False, 0.0
+def _samples(page: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """The lines of a page of metrics that matter: it has hundreds, and is read twice for every run."""
     for name, labels, value in _SAMPLE.findall(page):
-        told = dict(_LABEL.findall(labels))
-        service = told.get("service")
-        if service not in watched:
-            continue
-        if name == _STATE:
-            open_ = told["state"] != "closed" and bool(float(value))
-            restless = restless or (open_ and service in WATCHED)
-        elif name != _CALLS or (service not in WATCHED and told["outcome"] != _GOOD):
-            count += float(value)
-    return restless, count
+        yield name, dict(_LABEL.findall(labels)), float(value)
+
+
+def is_open(page: str) -> bool:
+    """Whether a breaker in front of a service is not closed."""
+    return any(
+        name == _STATE and labels["service"] in WATCHED and labels["state"] != "closed" and value
+        for name, labels, value in _samples(page)
+    )
+
+
+def changes(page: str) -> float:
+    """How often policies in front of services changed their mind."""
+    return sum(
+        value
+        for name, labels, value in _samples(page)
+        if name in _COUNTED and labels["service"] in WATCHED
+    )
+
+
+def cache_failures(page: str) -> float:
+    """Calls of the cache that failed or were not made."""
+    return sum(
+        value
+        for name, labels, value in _samples(page)
+        if labels["service"] == _CACHE
+        and (name == "downstream_rejections_total" or labels.get("outcome", "ok") != "ok")
+    )

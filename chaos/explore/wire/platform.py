@@ -11,7 +11,7 @@ from chaos.explore.answer import Answer
 from chaos.explore.calls import FaultSet, Injected
 from chaos.explore.effects import Fact
 from chaos.explore.operations import Operation, Scene
-from chaos.explore.port import PlatformError
+from chaos.explore.port import PlatformError, Unrest
 from chaos.explore.wire.calm import Calm
 from chaos.explore.wire.facts import Facts
 from chaos.explore.wire.gateway import Gateway
@@ -114,7 +114,7 @@ class WirePlatform:
     async def amend(self, met: Mapping[Injected, int]) -> None:
         await self._calm.amend(met)
 
-    async def unrest(self) -> float:
+    async def unrest(self) -> Unrest:
         return await self._calm.unrest()
 
     async def _names_known(self, users: tuple[str, ...]) -> bool:

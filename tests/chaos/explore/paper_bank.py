@@ -19,6 +19,7 @@ from chaos.explore.declared import Declared
 from chaos.explore.effects import Fact
 from chaos.explore.kinds import KINDS
 from chaos.explore.operations import Operation, Scene
+from chaos.explore.port import Unrest
 from chassis.faults.contract import SeenCall
 from tests.chaos.explore.people import scene
 
@@ -122,8 +123,8 @@ class PaperBank:
 
     async def amend(self, met: Mapping[Injected, int]) -> None: ...
 
-    async def unrest(self) -> float:
-        return 0.0
+    async def unrest(self) -> Unrest:
+        return Unrest()
 
     def _call(self, caller: str, service: str, route: str, correlation: str, work: Any) -> Any:
         """One call, with what faults do to it."""

@@ -7,6 +7,7 @@ from chaos.explore.campaign import Exploration, Plan, explore
 from chaos.explore.effects import Claim, claim
 from chaos.explore.judge import Result
 from chaos.explore.laboratory import TRIES, BaselineNotMet, Copy, Experiment
+from chaos.explore.port import Unrest
 from tests.chaos.explore.paper_bank import ACCOUNT, CREATE, DECLARED, MUTANTS, POST, PaperBank
 
 PLAN = Plan(operations=("account", "deposit"))
@@ -146,9 +147,31 @@ class _Restless(PaperBank):
 
     looks: int = 0
 
-    async def unrest(self) -> float:
+    async def unrest(self) -> Unrest:
         self.looks += 1
-        return float(min(self.looks, 4))
+        return Unrest(policies=float(min(self.looks, 4)))
+
+
+async def test_a_late_cache_excuses_a_failure_once_and_no_more() -> None:
+    """A failed run in which the cache was late is made again; one that fails each time is a failure."""
+    plan = Plan(operations=("account",), kinds=("error",), down=False)
+
+    assert (await explored(_LateCache(broken="unmarked copies"), plan)).failures
+    honest = _LateCache()
+    assert not (await explored(honest, plan)).failures
+    calm = PaperBank()
+    await explored(calm, plan)
+    assert honest.runs == calm.runs
+
+
+class _LateCache(PaperBank):
+    """Its cache fails all the time, which is no reason to make good runs again."""
+
+    looks: int = 0
+
+    async def unrest(self) -> Unrest:
+        self.looks += 1
+        return Unrest(caches=float(self.looks))
 
 
 def test_the_plan_names_calls_as_people_read_them() -> None:
