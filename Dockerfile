@@ -17,6 +17,7 @@ COPY baluarte /app/baluarte
 COPY chaos /app/chaos
 COPY chassis /app/chassis
 COPY graphql_api /app/graphql_api
+COPY monitoring /app/monitoring
 COPY resilience /app/resilience
 COPY services /app/services
 COPY deploy/baluarte /opt/baluarte/bin/baluarte

@@ -142,13 +142,13 @@ def _number_bound(found: re.Match[str]) -> Bound:
 
 
 TIME_BOUND: Final = Scalar(
-    "a duration such as `1 s`, or `2 x baseline`",
+    "a duration or a multiple of the baseline such as `1 s`, or `2 x baseline`",
     rf"{_NUMBER}{_TIMES_BASELINE}|{_NUMBER} ?(ms|s|min)",
     _time_bound,
 )
 
 NUMBER_BOUND: Final = Scalar(
-    "a number such as `40`, or `3 x baseline`",
+    "a number or a multiple of the baseline such as `40`, or `3 x baseline`",
     rf"{_NUMBER}{_TIMES_BASELINE}|{_NUMBER}",
     _number_bound,
     numeric=True,

@@ -7,7 +7,7 @@ from tests.prove.catalogue import PROOFS
 NAMES = [proof.name for proof in PROOFS]
 
 
-BESIDE = {"proxies"}
+BESIDE = {"proxies", "prometheus", "alertmanager"}
 """Parts that run only when they are asked for, and that hold nothing."""
 
 

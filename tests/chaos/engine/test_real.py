@@ -131,7 +131,7 @@ def test_a_scenario_passes(stage: Stage, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["users-down", "ledger-down", "lost-answers-postings", "bus-duplicates-and-reorders"],
+    ["users-down", "valkey-down", "lost-answers-postings", "bus-duplicates-and-reorders"],
 )
 def test_a_short_form_of_a_scenario_passes(stage: Stage, tmp_path: Path, name: str) -> None:
     """Four of those that `make prove` runs in full: other tests run beside these, so nothing is timed."""
