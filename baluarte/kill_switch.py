@@ -58,7 +58,15 @@ def show(state: Path, tell: Tell) -> None:
         return
     said = _ask(state, list_all)
     _tell(said, "in place", tell)
-    _refuse_silence(state, said)
+    paused = {
+        fault.target
+        for one in said
+        if one.kind is OwnerKind.SUPERVISOR
+        for fault in one.faults
+        if fault.type == "pause"
+    }
+    # Who is paused says nothing, and that is known.
+    _refuse_silence(state, [one for one in said if one.owner not in paused])
     if not any(one.faults for one in said):
         tell("no fault is in place")
 
