@@ -23,6 +23,7 @@ from baluarte.chaos import mechanisms, platforms
 from baluarte.sandbox import LIMITED
 from chaos import scenarios
 from chaos.engine.conduct import Order, conduct
+from chaos.engine.slack import Hook, standing_in
 from chaos.record import Run, Verdict
 from chaos.scenarios.scenario import Platform, Scenario
 from tests.kill.platform import platform
@@ -53,6 +54,17 @@ class Arm:
         return self.without is not None and self.without.startswith(mechanisms.MUTANT)
 
     @property
+    def is_watched(self) -> bool:
+        """Alert contracts are judged as it is; without a mechanism, that mechanism alone must turn it red."""
+        return self.without is None
+
+    @property
+    def place(self) -> str:
+        """What arms that may share a platform have in common."""
+        wanted = self.scenario.platform
+        return f"{wanted.bus == 'rabbitmq'} {sorted(wanted.replicas.items())} {not self.is_watched}"
+
+    @property
     def title(self) -> str:
         return self.scenario.name + (f" without {self.without}" if self.without else "")
 
@@ -67,25 +79,19 @@ def arms(names: Sequence[str] = (), *, guarded: bool = True) -> list[Arm]:
     found = [scenarios.find(name) for name in names or scenarios.names()]
     as_they_are = [Arm(one) for one in found]
     without = [Arm(one, guard) for one in found for guard in one.guards] if guarded else []
-    return sorted(
-        as_they_are + without, key=lambda arm: (arm.is_mutant, _place(arm.scenario.platform))
-    )
-
-
-def _place(wanted: Platform) -> str:
-    return f"{wanted.bus == 'rabbitmq'} {sorted(wanted.replicas.items())}"
+    return sorted(as_they_are + without, key=lambda arm: (arm.is_mutant, arm.place))
 
 
 async def carry_out(wanted: Sequence[Arm], runs: Path) -> list[tuple[Arm, Run]]:
     """Run them all; those without a mutant share a platform, whose policy files are changed in between."""
     done: list[tuple[Arm, Run]] = []
     shared = [arm for arm in wanted if not arm.is_mutant]
-    for place in dict.fromkeys(_place(arm.scenario.platform) for arm in shared):
-        members = [arm for arm in shared if _place(arm.scenario.platform) == place]
-        async with _own(members[0].scenario.platform) as (state, policies):
+    for place in dict.fromkeys(arm.place for arm in shared):
+        members = [arm for arm in shared if arm.place == place]
+        async with _own(members[0]) as (state, policies, hook):
             for arm in members:
                 await _turn_off(policies, arm.without)
-                done.append((arm, await _conduct(arm, state, runs)))
+                done.append((arm, await _conduct(arm, state, runs, hook)))
     for arm in wanted:
         if arm.is_mutant:
             async with _mutant(arm) as state:
@@ -93,7 +99,7 @@ async def carry_out(wanted: Sequence[Arm], runs: Path) -> list[tuple[Arm, Run]]:
     return done
 
 
-async def _conduct(arm: Arm, state: Path, runs: Path) -> Run:
+async def _conduct(arm: Arm, state: Path, runs: Path, hook: Hook | None = None) -> Run:
     order = Order(
         scenario=arm.scenario,
         seed=SEED,
@@ -101,6 +107,7 @@ async def _conduct(arm: Arm, state: Path, runs: Path) -> Run:
         runs=runs,
         mechanisms_off=() if arm.without is None else (arm.without,),
         command=f"python -m tests.prove.scenarios {arm.scenario.name}",
+        hook=hook,
     )
     run = (await conduct(order)).run
     print(f"  {arm.title}: {run.verdict}: {run.reason}", flush=True)
@@ -124,17 +131,28 @@ async def _turn_off(policies: Path, mechanism: str | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _own(wanted: Platform) -> AsyncIterator[tuple[Path, Path]]:
-    """A platform as it is: its state directory, and the policy files that it follows."""
-    with _bus(wanted), reachable_directory("policies") as policies:
+async def _own(arm: Arm) -> AsyncIterator[tuple[Path, Path, Hook | None]]:
+    """A platform as it is: its state directory, the policy files that it follows, who hears its alerts."""
+    wanted = arm.scenario.platform
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_bus(wanted))
+        policies = stack.enter_context(reachable_directory("policies"))
+        hook, told = None, {}
+        if arm.is_watched:
+            hook = await stack.enter_async_context(standing_in())
+            told = platforms.watched(hook, policies)
         for process, source in mechanisms.POLICY_FILES.items():
             (policies / f"{process}.toml").write_text(source.read_text(encoding="utf-8"))
         async with platform(
-            environ={**_bus_setting(wanted), "BALUARTE_POLICIES_DIR": str(policies)},
-            options={"chaos": True, "replicas": dict(wanted.replicas)},
+            environ={**_bus_setting(wanted), **told, "BALUARTE_POLICIES_DIR": str(policies)},
+            options={
+                "chaos": True,
+                "replicas": dict(wanted.replicas),
+                "monitoring": arm.is_watched,
+            },
             limits=LIMITED,
         ) as running:
-            yield running.state, policies
+            yield running.state, policies, hook
 
 
 @contextlib.asynccontextmanager
