@@ -9,7 +9,7 @@ from chaos.grammar.scalars import duration
 from chaos.record import AlertSeen, Finding
 from chaos.scenarios.contracts import ANY_PAGE, Contract
 
-SLOWEST: Final = 20.0
+SLOWEST: Final = 15.0
 """Speed of the rules below which no alert is demanded: scenarios' faults last seconds, and at production's
 pace an outage of eight seconds is none of which anybody should be told."""
 

@@ -49,9 +49,9 @@ class Vigil:
         """Wait, for a bounded time, until nothing of the contracts fires, is about to, or ends."""
         if self._alerts is None:
             return
-        self._rules = await self._alerts.rules()
         limit = self._now() + min(QUIET_SECONDS / self._alerts.speed, MAX_QUIET_SECONDS)
         said = False
+        self._rules = await self._ask_rules(self._alerts, limit)
         while standing := await self._standing(self._alerts):
             if self._now() >= limit:
                 names = ", ".join(
@@ -112,6 +112,11 @@ class Vigil:
             return None, None
         found = contracts.detected(seen, self._contracts, self._state.faults_at + self._first)
         return found, None if found is None else found * self._alerts.speed
+
+    async def _ask_rules(self, alerts: Alerts, limit: float) -> frozenset[str] | None:
+        while (rules := await alerts.rules()) is None and self._now() < limit:  # noqa: ASYNC110 - of a server
+            await asyncio.sleep(LOOK_SECONDS)
+        return rules
 
     async def _standing(self, alerts: Alerts) -> frozenset[contracts.Key]:
         standing = (await alerts.standing() or frozenset()) | alerts.unfinished()

@@ -1,4 +1,4 @@
-"""The watch over a platform, over the wire: Prometheus, Alertmanager, a stand-in for Slack if there is one."""
+"""The watch over a platform, by wire: Prometheus, Alertmanager, a stand-in for Slack if there is one."""
 
 import json
 import time

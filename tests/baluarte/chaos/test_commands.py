@@ -192,6 +192,7 @@ def test_several_runs_are_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         off=(),
         plain=True,
         in_production=False,
+        alerts=False,
         command=str,
     )
     runs = asyncio.run(running.run_all([find("users-slow"), find("users-down")], task))
