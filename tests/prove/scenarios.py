@@ -24,7 +24,9 @@ from baluarte.sandbox import LIMITED
 from chaos import scenarios
 from chaos.engine.conduct import Order, conduct
 from chaos.engine.slack import Hook, standing_in
+from chaos.record import Figures as RunFigures
 from chaos.record import Run, Verdict
+from chaos.report.words import seconds
 from chaos.scenarios.scenario import Platform, Scenario
 from tests.kill.platform import platform
 from tests.mutants.unsafe_commits import make_unsafe
@@ -199,16 +201,19 @@ def page(about: str, done: Sequence[tuple[Arm, Run]]) -> str:
         "<!-- DO NOT EDIT: written by `make prove`. -->",
         f"# {about}",
         "",
-        f"Seed {SEED}. Mitigated: seconds from the injection; recovered: from the revert.",
+        f"Seed {SEED}. Mitigated, detected: seconds from the injection; recovered: from the revert. In",
+        f"brackets: by the clock of the rules, which is {platforms.SPEED:g} times faster than production's.",
         "",
-        "| scenario | without | verdict | because | available | mitigated | recovered | attempts |",
-        "|---|---|---|---|---|---|---|---|",
+        "| scenario | without | verdict | because"
+        " | available | mitigated | detected | recovered | attempts |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for arm, run in sorted(done, key=lambda one: one[0].title):
         told = run.figures
         figures = (
             _percent(told.availability),
             _number(told.time_to_mitigate, " s"),
+            _detected(told),
             _number(told.time_to_recover, " s"),
             _number(told.retry_amplification, ""),
         )
@@ -216,6 +221,12 @@ def page(about: str, done: Sequence[tuple[Arm, Run]]) -> str:
         cells = (arm.scenario.name, f"`{arm.without}`" if arm.without else "", run.verdict.value)
         lines.append(f"| {' | '.join((*cells, reason, *figures))} |")
     return "\n".join(lines) + "\n"
+
+
+def _detected(told: RunFigures) -> str:
+    if told.time_to_detect is None or told.time_to_detect_nominal is None:
+        return ""
+    return f"{told.time_to_detect:.2f} s ({seconds(told.time_to_detect_nominal)})"
 
 
 def _percent(share: float | None) -> str:
@@ -255,7 +266,12 @@ async def _without_mutants() -> Figures:
 
 
 PROOFS = (
-    Proof(AS_THEY_ARE, "every chaos scenario passes", _as_they_are, FOLDERS),
+    Proof(
+        AS_THEY_ARE,
+        "every chaos scenario passes, and people are told what it says",
+        _as_they_are,
+        (*FOLDERS, "monitoring"),
+    ),
     Proof(
         POLICIES_OFF,
         "each scenario goes red when a policy that it guards is off",

@@ -109,7 +109,7 @@ def test_tables_and_charts_speak_without_eyes() -> None:
     assert len(found.all("caption")) == len(found.all("table"))
     assert '<th scope="col"></th>' not in html
     charts = [svg for svg in svgs(html) if svg.get("role") == "img"]
-    assert len(charts) == 7
+    assert len(charts) == 8
     name = "{http://www.w3.org/2000/svg}"
     for chart in charts:
         title, told = chart.find(f"{name}title"), chart.find(f"{name}desc")

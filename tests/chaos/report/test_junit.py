@@ -80,7 +80,7 @@ def test_what_did_not_hold_is_a_failure_and_what_nobody_knows_an_error() -> None
     assert told["9: settled"] == "failure"
     assert told["11: one reversal"] == "skipped"
     assert told["1: total conserved"] == "passed"
-    assert told["BreakerOpen"] == "passed"
+    assert told["BreakerOpen of users"] == "passed"
     assert told["LedgerDown"] == "failure"
 
 
