@@ -40,7 +40,7 @@ phases: {warm up: 1 s, baseline: 3 s, recovery: 25 s, steady: 1 s}
 faults:
   - {for: 4 s, process: users, type: error, status: 503, route: /v1/*}
   - {for: 4 s, edge: gateway-users, type: latency, latency: 20 ms}
-  - {for: 8 s, edge: transactions-bus, type: down}
+  - {for: 10 s, edge: transactions-bus, type: down}   # a relay tells its backlog every five seconds
 expect:
   during:
     - stale: {step: me, at least: 20 %}
