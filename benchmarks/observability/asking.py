@@ -34,23 +34,28 @@ async def sign_in(session: aiohttp.ClientSession, url: str) -> str:
 
 
 class Client:
-    """A customer with one connection."""
+    """A customer with one connection.
+
+    Attributes:
+        asked: requests so far.
+        spoilt: those whose answer was not whole and fresh: the machine was too busy to serve them in time.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, token: str) -> None:
         self._session = session
         self._headers = {"Authorization": f"Bearer {token}"}
+        self.asked = self.spoilt = 0
 
     async def ask(self, branch: Branch) -> float:
-        """Seconds that `me` took. Raises AssertionError: the answer is not what it should be."""
+        """Seconds that `me` took."""
         began = time.perf_counter()
         async with self._session.post(
             f"{branch.url('gateway')}/graphql", json={"query": ME}, headers=self._headers
         ) as answer:
             text = await answer.read()
         seconds = time.perf_counter() - began
-        assert answer.status == 200, text
-        assert b"errors" not in text, text
-        assert b"degraded" not in text, text
+        self.asked += 1
+        self.spoilt += answer.status != 200 or b"errors" in text or b"degraded" in text
         return seconds
 
     async def count(self, branch: Branch, requests: int) -> list[float]:

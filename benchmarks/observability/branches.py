@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from baluarte.sandbox import Sandbox
 MODULES = {"users": "services.users", "gateway": "graphql_api"}
 """What a branch consists of; each process calls those before it."""
 
-READY_SECONDS = 60.0
+READY_SECONDS = 90.0
+"""For the two processes of a branch, on a machine that does other things too."""
+
 STOP_SECONDS = 10.0
 _SCHEDULED = 2  # CPUCLOCK_SCHED of the kernel's posix-timers: what all threads of a process ran
 
@@ -100,7 +102,7 @@ class Branch:
     async def ready(self, session: aiohttp.ClientSession) -> None:
         """Wait until both say that they are. Raises TimeoutError after `READY_SECONDS`."""
         async with asyncio.timeout(READY_SECONDS):
-            for process in self.processes:
+            for process in MODULES:
                 # A look at another process, which cannot set an event here.
                 while not await _answers(session, f"{self.url(process)}/health/ready"):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
@@ -114,13 +116,20 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-@contextmanager
-def started(branches: Sequence[Branch], platform: Mapping[str, int]) -> Iterator[None]:
-    """All branches, running while the block lasts beside the platform whose pids are given."""
+@asynccontextmanager
+async def started(
+    branches: Sequence[Branch], platform: Mapping[str, int], session: aiohttp.ClientSession
+) -> AsyncIterator[None]:
+    """All branches, ready while the block lasts, beside the platform whose pids are given.
+
+    One after the other: ten processes that load at once take each other's time, and a port is free until
+    it is bound.
+    """
     told = {process: environment_of(platform[process]) for process in MODULES}
     try:
         for branch in branches:
             branch.start(told)
+            await branch.ready(session)
         yield
     finally:
         for branch in branches:
