@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from benchmarks.observability.asking import Client, percentile, scrape, scraping
+from benchmarks.observability.asking import EVERY, Client, percentile, scrape, scraping
 from benchmarks.observability.branches import MODULES, Branch, cpu_seconds
 
 SCRAPES = 20
@@ -58,16 +58,20 @@ async def beside(
     """Latencies of blocks without scrapes and of blocks with one a second, in turns."""
     quiet: list[list[float]] = []
     scraped: list[list[float]] = []
+    made = 0
     for _ in range(rounds):
         quiet.append(await client.last(branch, BLOCK_SECONDS))
         async with scraping(session, branch) as sizes:
             scraped.append(await client.last(branch, BLOCK_SECONDS))
-        assert len(sizes) >= len(MODULES) * (BLOCK_SECONDS - 2)
+        made += len(sizes)
+    due = int(rounds * BLOCK_SECONDS / EVERY) * len(MODULES)
+    # Fewer, where a scrape takes longer than a second, as on a machine that is too busy.
+    print(f"\nbeside requests: {made} scrapes made of {due} due")
     return quiet, scraped
 
 
 def report_beside(quiet: list[list[float]], scraped: list[list[float]]) -> None:
-    print(f"\n{'requests':<22}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}")
+    print(f"{'requests':<22}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}")
     for name, blocks in (("not scraped", quiet), ("scraped each second", scraped)):
         told = (
             statistics.median(percentile(block, share) for block in blocks)
