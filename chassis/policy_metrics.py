@@ -113,6 +113,9 @@ class PolicyMetrics:
             for outcome in OUTCOMES
         }
 
+        for name in names:  # nothing is called yet, and an alert is told of what is not closed
+            self._states.labels(name, "closed").set(1)
+
     def watch(self, pipeline: Pipeline) -> None:
         """Show the breaker and the bulkhead of `pipeline` from now on, as they are at each scrape."""
         source = pipeline.source

@@ -168,6 +168,7 @@ async def test_the_metrics_tell_what_the_policies_did(
     path.write_text(TWO_FAILURES)
     clock, metrics = FakeClock(), Metrics()
     policies = Policies(PolicyFile(path).read(), metrics, clock=clock)
+    assert value(metrics, "circuit_breaker_state", state="closed") == 1, "before it is there"
     pipeline = policies.pipeline("users")
 
     async def fail() -> None:

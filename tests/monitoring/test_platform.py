@@ -262,6 +262,16 @@ async def test_an_outage_names_its_runbook_and_a_fault_its_game_day(stage: Stage
 
 
 @pytest.mark.may_block
+async def test_nobody_is_told_of_what_is_not_in_use(stage: Stage) -> None:
+    """A breaker in front of what was never called has not opened: a default platform cries no wolf."""
+    opened = 'max_over_time(ALERTS{alertname="CircuitBreakerOpen"}[1h])'
+    called = "sum by (job, service) (max_over_time(downstream_call_duration_seconds_count[1h]))"
+
+    assert await stage.watch.query(f"{called} == 0")
+    assert not await stage.watch.query(f"{opened} and on (job, service) ({called} == 0)")
+
+
+@pytest.mark.may_block
 async def test_a_trace_is_one_click_away(stage: Stage) -> None:
     """Durations of operations carry exemplars whose trace ids are those that clients sent."""
     query = "graphql_operation_duration_seconds_bucket"
