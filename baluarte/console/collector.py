@@ -5,13 +5,14 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from baluarte.console import view as views
-from baluarte.console.curves import History, Point, grown, point
+from baluarte.console.curves import History, Point, point, stale_rate
 from baluarte.console.slow import SlowRequests
 from baluarte.console.sources import Alerts, Faults, Pages
 from baluarte.console.verdict import verdict
@@ -36,6 +37,7 @@ class Platform:
         processes: base URLs of those that tell metrics, by part.
         chaos: whether faults may be in place.
         prometheus: its base URL, if one runs.
+        bus: where it is, in words.
         snapshot: how the parts are, as `Supervisor.snapshot` says it.
     """
 
@@ -44,6 +46,7 @@ class Platform:
     chaos: bool
     prometheus: str | None
     snapshot: Callable[[], Mapping[str, Any]]
+    bus: str = "in postgres"
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class Collector:
     alerts: Alerts = field(init=False)
     slow: SlowRequests = field(init=False)
     slowest: list[dict[str, Any]] = field(default_factory=list)
+    _edges: set[tuple[str, str]] = field(default_factory=set)
+    """Connections that were ever told of: who does not answer has them still."""
     _watchers: int = 0
     _left_at: float | None = None
     _came: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,14 +113,19 @@ class Collector:
         connector = aiohttp.TCPConnector(limit=len(self.platform.processes) + 4)
         async with aiohttp.ClientSession(connector=connector) as session:
             # Each in a loop of its own: an owner that hangs holds up nobody else's news.
+            looks: list[tuple[str, Callable[[], Awaitable[None]], bool]] = [
+                *(
+                    (name, partial(self.pages.look, session, name), False)
+                    for name in self.platform.processes
+                ),
+                ("faults", self._look_for_faults, False),
+                ("alerts", partial(self.alerts.look, session), True),
+                ("log", self._read_log, True),
+                ("view", self._renew, False),
+            ]
             tasks = [
                 asyncio.create_task(self._loop(look, only_watched), name=f"console {name}")
-                for name, look, only_watched in (
-                    ("pages", lambda: self.look(session), False),
-                    ("faults", self._look_for_faults, False),
-                    ("alerts", lambda: self.alerts.look(session), True),
-                    ("log", self._read_log, True),
-                )
+                for name, look, only_watched in looks
             ]
             for task in tasks:
                 task.add_done_callback(self._ended)
@@ -148,25 +158,16 @@ class Collector:
             self.crashed(error)
             self.publish()
 
-    async def look(self, session: aiohttp.ClientSession) -> None:
-        """Read every process once, and make the view of it and of what the others have found."""
-        before = {name: window.last for name, window in self.pages.windows.items()}
-        await self.pages.look(session)
-        at = self.now()
-        self.history.add(point(at, self.pages.windows["gateway"], self._stale(before)))
+    async def _renew(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Make the point and the view of what everybody has found so far."""
+        at, windows = self.now(), self.pages.windows
+        self.history.add(point(at, windows["gateway"], stale_rate(windows.values())))
         if self.watched:
             self.view = self._view(at, self.history.points[-1])
             self.publish()
-
-    def _stale(self, before: Mapping[str, Any]) -> float | None:
-        """Copies that all processes served a second, since they were read last."""
-        total, read = 0.0, False
-        for name, window in self.pages.windows.items():
-            earlier, now = before[name], window.last
-            if earlier is not None and now is not None and now.at > earlier.at:
-                total += grown(earlier.stale, now.stale) / (now.at - earlier.at)
-                read = True
-        return total if read else None
 
     async def _look_for_faults(self) -> None:
         await self.faults.look()
@@ -180,11 +181,12 @@ class Collector:
         faults = self.faults
         seen = views.Seen(at, self.platform.snapshot()["parts"], self.pages.windows, faults.known)
         rows = views.breakers(seen)
-        lines = views.edges(seen, rows)
+        lines = views.edges(seen, rows, self._edges)
+        self._edges |= {(line["from"], line["to"]) for line in lines}
         made: dict[str, Any] = {
             "at": round(at, 2),
             "parts": views.parts(seen),
-            "nodes": views.nodes(seen, lines),
+            "nodes": views.nodes(seen, lines, bus=self.platform.bus),
             "edges": lines,
             "breakers": rows,
             "ledger": views.ledger(seen),

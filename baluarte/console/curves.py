@@ -5,7 +5,7 @@ Counters of a process that was restarted begin anew at 0; an increase counts on 
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -126,6 +126,14 @@ def point(at: float, gateway: Window, stale: float | None) -> Point:
         stale,
         *(quantile(share, steps) for share in (0.5, 0.95, 0.99)),
     )
+
+
+def stale_rate(windows: Iterable[Window]) -> float | None:
+    """Copies that all processes served a second; None when none of them can be asked."""
+    ends = [window.ends for window in windows if window.ends is not None]
+    if not ends:
+        return None
+    return sum(grown(first.stale, last.stale) / (last.at - first.at) for first, last in ends)
 
 
 def quantile(share: float, buckets: Mapping[float, float]) -> float | None:

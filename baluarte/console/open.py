@@ -32,6 +32,7 @@ async def opened(
         chaos=plan.chaos,
         prometheus=None if plan.outlook is None else plan.url("prometheus"),
         snapshot=supervisor.snapshot,
+        bus="in postgres" if plan.amqp_url is None else "RabbitMQ, outside",
     )
     collector = Collector(platform, crashed=crashed)
     console = Console(plan.state, plan.ports["supervisor"], Access(draw(plan.state)), collector)

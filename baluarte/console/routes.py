@@ -61,7 +61,7 @@ class Console:
 
     def application(self) -> web.Application:
         """To be mounted at `PREFIX`."""
-        app = web.Application(middlewares=[gate], client_max_size=_MAX_BODY)
+        app = web.Application(middlewares=[gate])
         app.on_response_prepare.append(armour)
         app.on_shutdown.append(self._stream.close)
         app.add_routes([*_files(), *self._routes()])
@@ -103,6 +103,8 @@ class Console:
         return web.json_response({"signedIn": signed_in, "full": signed_in and self._stream.full})
 
     async def _sign_in(self, request: web.Request) -> web.Response:
+        if request.content_length is None or request.content_length > _MAX_BODY:
+            return problem(413, "INVALID_INPUT", f"the body has more than {_MAX_BODY} bytes")
         try:
             shown = json.loads(await request.read())["secret"]
         except (ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ PART: Final = "gateway"
 SPAN: Final = 600.0
 """Seconds that a request is remembered."""
 
-KEPT: Final = 12
+KEPT: Final = 8
 """Requests that are shown."""
 
 _REMEMBERED: Final = 400

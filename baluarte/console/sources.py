@@ -19,8 +19,8 @@ from baluarte.console.reading import MAX_PAGE_BYTES, read
 from chaos import roster as rosters
 from chaos.owners.switch import list_all
 
-PAGE_SECONDS: Final = 0.9
-"""For one page of one process: they are on this machine, and the next look is due in a second."""
+PAGE_SECONDS: Final = 3.0
+"""For one page of one process: they are on this machine, but it may be a busy one."""
 
 FAULT_SECONDS: Final = 1.5
 """For one owner of faults to say what it has."""
@@ -50,7 +50,7 @@ async def _body(
 
 
 class Pages:
-    """Reads `/metrics` of the processes, all at once.
+    """Reads `/metrics` of the processes.
 
     Attributes:
         windows: the last readings by part; one without any does not answer.
@@ -63,11 +63,8 @@ class Pages:
         self._clock = clock
         self.windows: dict[str, Window] = {name: Window() for name in urls}
 
-    async def look(self, session: aiohttp.ClientSession) -> None:
-        """One page of each."""
-        await asyncio.gather(*(self._read(session, name) for name in self._urls))
-
-    async def _read(self, session: aiohttp.ClientSession, name: str) -> None:
+    async def look(self, session: aiohttp.ClientSession, name: str) -> None:
+        """One page of one of them."""
         url = f"{self._urls[name]}/metrics"
         body = await _body(session, url, PAGE_SECONDS, MAX_PAGE_BYTES)
         if body is None:

@@ -84,8 +84,16 @@ def breakers(seen: Seen) -> list[dict[str, Any]]:
     )
 
 
-def edges(seen: Seen, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Who calls whom, replicas taken together: the worst breaker, and the share of calls that failed."""
+def edges(
+    seen: Seen,
+    rows: Iterable[Mapping[str, Any]],
+    known: Iterable[tuple[str, str]] = (),
+) -> list[dict[str, Any]]:
+    """Who calls whom, replicas taken together: the worst breaker, and the share of calls that failed.
+
+    Args:
+        known: those that were told of earlier; nothing but that they are is said of them now.
+    """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         key = service_of(row["process"]), row["service"]
@@ -95,6 +103,9 @@ def edges(seen: Seen, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
         edge["breaker"] = min(edge["breaker"], row["state"], key=_WORST.index)
         edge["rate"] += (row["rate"] or 0.0) + (row["refused"] or 0.0)
         edge["bad"] += (row["failing"] or 0.0) * (row["rate"] or 0.0) + (row["refused"] or 0.0)
+    for source, target in known:
+        unknown = {"from": source, "to": target, "breaker": None, "rate": 0.0, "bad": 0.0}
+        found.setdefault((source, target), unknown)
     for edge in found.values():
         bad, rate = edge.pop("bad"), edge["rate"]
         edge["share"] = round(bad / rate, 4) if rate else None
@@ -114,21 +125,32 @@ def _is_edge(name: str, edge: Mapping[str, Any]) -> bool:
     return service_of(head) == source and (not tail or tail[1:].isdecimal())
 
 
-def nodes(seen: Seen, lines: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the map draws: a service with its replicas, embedded or outside."""
+def nodes(
+    seen: Seen, lines: Collection[Mapping[str, Any]], *, bus: str = "outside"
+) -> list[dict[str, Any]]:
+    """What the map draws: a service with its replicas, a server that is embedded or outside.
+
+    Args:
+        bus: where it is, in words.
+    """
     by_service: dict[str, list[Mapping[str, Any]]] = {}
     for part in seen.parts:
         by_service.setdefault(service_of(part["name"]), []).append(part)
     named = {end for line in lines for end in (line["from"], line["to"])}
     drawn = [*PROCESSES, *(name for name in INSIDE if name in named or name in by_service)]
     extra = [n for n in ("proxies", "prometheus", "alertmanager") if n in by_service]
-    return [_node(name, by_service.get(name, ()), seen) for name in (*drawn, *extra)]
+    return [
+        _node(name, by_service.get(name, ()), seen, bus if name == BUS else "outside")
+        for name in (*drawn, *extra)
+    ]
 
 
-def _node(name: str, members: Sequence[Mapping[str, Any]], seen: Seen) -> dict[str, Any]:
+def _node(
+    name: str, members: Sequence[Mapping[str, Any]], seen: Seen, place: str
+) -> dict[str, Any]:
     ready = sum(part["state"] == "ready" for part in members)
     names = {part["name"] for part in members}
-    state = "outside" if not members else worst_state([part["state"] for part in members])
+    state = place if not members else worst_state([part["state"] for part in members])
     return {
         "name": name,
         "state": state,

@@ -3,7 +3,7 @@ import { at, clock, el, rate, redraw, say, seconds, share, svg } from "./make.js
 
 const SPAN = 600;
 const HEIGHT = 128;
-const LEFT = 44;
+const LEFT = 54;
 const TOP = 14;
 const BOTTOM = 20;
 const GAP = 40; // seconds between two points beyond which no line is drawn: nobody has looked meanwhile
@@ -66,8 +66,7 @@ const drawOne = (chart, now) => {
     parts.push(svg("line", { class: "grid", x1: LEFT, x2: width - 6, y1: y(part * top), y2: y(part * top) }));
     if (part !== 0.5) parts.push(svg("text", { x: LEFT - 6, y: y(part * top) + 4, "text-anchor": "end" }, part ? chart.unit(top) : "0"));
   }
-  const minutes = width > 420 ? [10, 8, 6, 4, 2] : [10, 5];
-  for (const minute of minutes) parts.push(svg("text", { x: x(now - minute * 60), y: HEIGHT - 4, "text-anchor": minute === 10 ? "start" : "middle" }, `−${minute} min`));
+  for (const minute of width > 420 ? [8, 6, 4, 2] : [8, 4]) parts.push(svg("text", { x: x(now - minute * 60), y: HEIGHT - 4, "text-anchor": "middle" }, `−${minute} min`));
   parts.push(svg("text", { x: width - 6, y: HEIGHT - 4, "text-anchor": "end" }, "now"));
   for (const line of chart.lines) parts.push(svg("path", { class: `line line-${line.style}`, d: path(line.index, x, y) }));
   place.replaceChildren(...parts);

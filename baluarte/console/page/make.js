@@ -49,10 +49,9 @@ export const duration = (value) => {
 };
 export const clock = (epoch) => new Date(epoch * 1000).toLocaleTimeString("en-GB");
 
-export const breakerWords = { closed: "closed", half_open: "half open", open: "open" };
-export const breakerLevel = { closed: "good", half_open: "doubt", open: "bad" };
-export const stateLevel = (state) => {
-  if (state === "ready") return "good";
-  if (state === "outside") return "none";
-  return state === "starting" || state === "stopping" ? "doubt" : "bad";
-};
+// A breaker that is not told of (null) is of a process that does not answer.
+export const breakerWords = (state) => ({ closed: "closed", half_open: "half open", open: "open" })[state] ?? "not known";
+export const breakerLevel = (state) => ({ closed: "good", half_open: "doubt", open: "bad" })[state] ?? "none";
+const STATES = { ready: "good", starting: "doubt", stopping: "doubt" };
+const DOWN = new Set(["failed", "backoff", "held down", "paused", "unready", "stopped"]);
+export const stateLevel = (state) => STATES[state] ?? (DOWN.has(state) ? "bad" : "none");

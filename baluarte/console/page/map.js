@@ -29,6 +29,7 @@ const places = (width, names) => {
 };
 
 const levelOf = (edge) => {
+  if (edge.breaker === null) return "none";
   if (edge.breaker === "open") return "bad";
   if (edge.breaker === "half_open" || (edge.share !== null && edge.share > 0.05)) return "doubt";
   return edge.faults.length ? "band" : "good";
@@ -54,7 +55,8 @@ const route = (from, to, both) => {
 };
 
 const words = (edge, level) => {
-  if (edge.breaker !== "closed") return breakerWords[edge.breaker];
+  if (level === "none") return "";
+  if (edge.breaker !== "closed") return breakerWords(edge.breaker);
   if (level === "doubt") return `${number(edge.share * 100)} % fail`;
   return level === "band" ? edge.faults[0] : "";
 };
@@ -68,7 +70,7 @@ export const drawMap = (view) => {
   const lines = [];
   const labels = [];
   // The bad ones last, on top.
-  const order = { good: 0, band: 1, doubt: 2, bad: 3 };
+  const order = { none: 0, good: 0, band: 1, doubt: 2, bad: 3 };
   const edges = view.edges.map((edge) => ({ ...edge, level: levelOf(edge) })).sort((a, b) => order[a.level] - order[b.level]);
   for (const edge of edges) {
     const [from, to] = [found.get(edge.from), found.get(edge.to)];
@@ -95,9 +97,9 @@ const boxOf = (node, { x, y, w }) => {
 };
 
 const told = (view) => {
-  const parts = view.nodes.filter((node) => node.state !== "ready" && node.state !== "outside").map((node) => `${node.name} is ${node.state}`);
-  const edges = view.edges.filter((edge) => levelOf(edge) !== "good").map((edge) =>
-    `${edge.from} to ${edge.to}: breaker ${breakerWords[edge.breaker]}, ${share(edge.share)} of calls fail`);
+  const parts = view.nodes.filter((node) => stateLevel(node.state) !== "good" && stateLevel(node.state) !== "none").map((node) => `${node.name} is ${node.state}`);
+  const edges = view.edges.filter((edge) => levelOf(edge) !== "good" && levelOf(edge) !== "none").map((edge) =>
+    `${edge.from} to ${edge.to}: breaker ${breakerWords(edge.breaker)}, ${share(edge.share)} of calls fail`);
   const all = [...parts, ...edges];
   return `Map of the platform. ${all.length ? all.join("; ") : "Every part is ready, every breaker closed"}. The same is in the tables below.`;
 };

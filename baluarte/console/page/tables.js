@@ -18,7 +18,7 @@ export const showParts = (view) => {
 export const showEdges = (view) => rows("edges", view.edges, (edge) => [
   cell("from", edge.from),
   cell("to", edge.to),
-  cell("breaker", mark(breakerLevel[edge.breaker], breakerWords[edge.breaker])),
+  cell("breaker", mark(breakerLevel(edge.breaker), breakerWords(edge.breaker))),
   cell("calls", rate(edge.rate), { class: "number" }),
   cell("fail", share(edge.share), { class: "number" }),
   cell("faults", edge.faults.join(", ") || "none"),
@@ -28,15 +28,15 @@ export const showEdges = (view) => rows("edges", view.edges, (edge) => [
 export const showBreakers = (view) => {
   const notable = view.breakers.filter((row) => row.state !== "closed" || row.opened > 0);
   const closed = view.breakers.length - notable.length;
-  const rest = notable.length ? "the other" : "all";
-  say(at("breakers-note"), view.breakers.length
-    ? closed ? `${rest} ${closed} are closed, and have never been open` : "each has been open at least once"
-    : "no process tells of its breakers");
+  let note = "No process tells of its breakers.";
+  if (closed) note = `${notable.length ? "The other" : "All"} ${closed} are closed, and have never been open.`;
+  else if (notable.length) note = "Each of them has been open at least once.";
+  say(at("breakers-note"), note);
   at("breakers").hidden = !notable.length;
   rows("breakers", notable, (row) => [
     el("th", { scope: "row" }, row.process),
     cell("calls", row.service),
-    cell("state", mark(breakerLevel[row.state], breakerWords[row.state])),
+    cell("state", mark(breakerLevel(row.state), breakerWords(row.state))),
     cell("opened", `${row.opened} ×`, { class: "number" }),
     cell("refused", rate(row.refused), { class: "number" }),
   ]);
