@@ -43,7 +43,7 @@ Reason = tuple[Level, str]
 def verdict(view: Mapping[str, Any], now: Point) -> dict[str, Any]:
     """`level`, `headline` and `reasons`, the worst first, of a view as `collector` makes it."""
     found = [*_money(view["ledger"]), *_parts(view), *_breakers(view["breakers"])]
-    found += [*_answers(now), *_alerts(view["alerts"]), *_faults(view["faults"])]
+    found += [*_answers(view["parts"], now), *_alerts(view["alerts"]), *_faults(view["faults"])]
     found.sort(key=lambda reason: reason[0] is not Level.BAD)
     level = found[0][0] if found else Level.GOOD
     told = [text for _, text in found[:MOST]]
@@ -95,8 +95,11 @@ def _breakers(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reason]:
             )
 
 
-def _answers(now: Point) -> Iterator[Reason]:
-    if now.rate is None:
+def _answers(parts: Iterable[Mapping[str, Any]], now: Point) -> Iterator[Reason]:
+    told = any(
+        p["name"] == "gateway" and (p["state"], p["answers"]) != ("ready", True) for p in parts
+    )
+    if now.rate is None and not told:
         yield Level.DOUBT, "the gateway tells no metrics yet, so nothing is known of its answers"
     if now.errors is not None and now.errors > MANY_ERRORS:
         yield Level.BAD, f"more than {MANY_ERRORS:.0%} of the answers are errors of ours"

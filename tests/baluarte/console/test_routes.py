@@ -1,5 +1,6 @@
 """The console's routes: who gets what, from which page, under which name."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest_asyncio
 
 from baluarte.console.access import SESSION_SECONDS
 from baluarte.console.names import HEADER, PREFIX
-from baluarte.supervisor import logfiles
+from baluarte.supervisor import api, logfiles
 from baluarte.supervisor.faults import request as requests
+from baluarte.supervisor.supervisor import Supervisor
 from tests.baluarte.console.grounds import Ground, Visitor, ground, visiting
+from tests.baluarte.supervisor.parts import Heard
 
 
 class Clock:
@@ -85,8 +88,6 @@ async def test_the_consoles_token_does_not_open_the_supervisors_api(
 
 
 async def _raw(place: Ground, request: bytes) -> bytes:
-    import asyncio
-
     reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
     writer.write(request)
     answer = await reader.read()
@@ -221,10 +222,6 @@ async def test_a_stop_that_cannot_be_is_told_with_the_way_out(
 
 async def test_without_a_console_its_routes_do_not_exist(tmp_path: Path) -> None:
     """They are as unknown as any other path: the supervisor wants its own token first."""
-    from baluarte.supervisor import api
-    from baluarte.supervisor.supervisor import Supervisor
-    from tests.baluarte.supervisor.parts import Heard
-
     app = api.application(Supervisor(tmp_path, Heard()), "t")
     async with api.serving(app, 0) as port, aiohttp.ClientSession() as session:
         for headers, status in (({}, 401), ({"Authorization": "Bearer t"}, 404)):
