@@ -83,7 +83,9 @@ const path = (index, x, y) => {
   let last = null;
   for (const point of points) {
     if (point[index] === null) { last = null; continue; }
-    text += `${last === null || point[0] - last > GAP ? "M" : "L"}${x(point[0]).toFixed(1)} ${y(point[index]).toFixed(1)}`;
+    const place = `${x(point[0]).toFixed(1)} ${y(point[index]).toFixed(1)}`;
+    // A line begins with a dot, so that a point by itself is seen.
+    text += last === null || point[0] - last > GAP ? `M${place}L${place}` : `L${place}`;
     last = point[0];
   }
   return text;
