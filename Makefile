@@ -16,11 +16,11 @@ run:
 	@scripts/setup run
 	@exec $(PY) -m baluarte up $(UP)
 
-# Two processes, because most tests wait (tests/sharing.py); ARGS="-n0 …" takes one, to debug.
+# Three processes on two cores, because most tests wait (tests/sharing.py); ARGS="-n0 …" takes one, to debug.
 test:
 	@scripts/setup dev
 	@scripts/servers
-	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check:
 	@scripts/setup dev

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import settings
 
 from baluarte import databases, migrate
 from baluarte.embedded.places import Places
@@ -21,6 +22,11 @@ from tests import servers, sharing
 # A callback that holds the loop this long would freeze every request of a service. Generous,
 # because a busy machine may stop any process for a while and a first import takes its time.
 BLOCKED_SECONDS = float(os.environ.get("BALUARTE_TEST_BLOCKED_SECONDS", "2.0"))
+
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class CreateDatabase(Protocol):

@@ -1,10 +1,10 @@
-"""Which tests a process of the run takes together, when there are several (`make test`: two).
+"""Which tests a process of the run takes together, when there are several (`make test`: three).
 
 Tests of a file share its fixtures, so a file is a group; those of `tests/system/` share one platform;
 and each campaign of `tests/kill/` brings its own up, so it is a group by itself. Every process has
 servers of its own (PostgreSQL, Valkey, RabbitMQ), so that nothing else is shared.
 
-Most tests wait for servers, not for the processor: two processes take little more than half the time.
+Most tests wait for servers, not for the processor: three processes keep two cores busy.
 """
 
 from typing import Final

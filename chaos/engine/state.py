@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from chaos.engine import summary
+from chaos.engine.cohorts import comparison
 from chaos.engine.plan import Plan
 from chaos.engine.ports import Glance, Observer, Unrest
 from chaos.evidence import KEPT, Evidence, Metrics, Span, When
@@ -171,6 +172,7 @@ class State:
             curves=curves_of(evidence.samples),
             figures=summary.figures(evidence, self.faults_at),
             log=tuple(self.log),
+            comparison=comparison(evidence, evidence.faults),
         )
 
 

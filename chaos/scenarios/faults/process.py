@@ -52,7 +52,8 @@ class ProcessFault(Fault):
         given = {
             "percent": round(self.percent * 100, 6) if self.percent < 1 else None,
             "route": self.route,
-            "headers": self.headers,
+            # Names of headers do not care for case; the fault point has them in lower case.
+            "headers": self.headers and {name.lower(): it for name, it in self.headers.items()},
             "caller": self.caller,
             "cohort": None if self.cohort is None else round(self.cohort * 100, 6),
             "topic": self.topic,

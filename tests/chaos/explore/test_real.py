@@ -13,12 +13,12 @@ from chaos.record import Verdict
 from chaos.report.matrix_record import CellOutcome
 
 OPERATIONS = ("account", "transfer", "refreshToken")
-KINDS = ("error", "lose_answer", "latency")
+KINDS = ("error", "lose_answer")
 
 
 @pytest.mark.timeout(420)
 async def test_a_real_platform_does_what_it_declares(tmp_path: Path) -> None:
-    """A read, a payment with a call behind its call, and a session, each met by three kinds of faults.
+    """A read, a payment with a call behind its call, and a session, each met by two kinds of faults.
 
     Each fault was met, each answer is as declared, the money adds up, and the cells are the committed ones.
     """
@@ -36,7 +36,9 @@ async def test_a_real_platform_does_what_it_declares(tmp_path: Path) -> None:
     assert (tmp_path / PAGE).read_text().startswith("<!DOCTYPE html>")
     rows = [row.operation for row in matrix.rows]
     assert rows == ["account", "account, no copy", "transfer", "refreshToken"]
-    nested = [it for it in matrix.columns if it.caller == "transactions"]
-    assert {it.fault for it in nested} == set(KINDS)
-    queued = [it for it in matrix.cells if it.outcome is CellOutcome.QUEUED]
-    assert queued, "the ledger's answer to a payment was held up, and nothing was queued"
+    nested = [place for place, it in enumerate(matrix.columns) if it.caller == "transactions"]
+    assert {matrix.columns[place].fault for place in nested} == set(KINDS)
+    paid = [it for it in matrix.cells if it.column in nested]
+    assert len(paid) == len(KINDS)
+    # One failed posting is sent again under the same id, while the person still waits.
+    assert {it.outcome for it in paid} == {CellOutcome.FULL}

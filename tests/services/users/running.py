@@ -1,5 +1,6 @@
 """The users service on a port, with clients that speak for the gateway, the operator and others."""
 
+import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import aiohttp
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chassis.bus.port import QueueStats
 from chassis.client import ServiceClient, open_session
 from chassis.context import Call
 from chassis.contract import Operation
@@ -47,6 +49,9 @@ class NotedBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         self.events.extend(events)
+
+    async def queue_stats(self) -> Sequence[QueueStats]:
+        return []
 
     async def ping(self) -> None: ...
 
@@ -99,6 +104,29 @@ class Users:
         await self.call(SEED_USER, request, caller="baluarte")
         session: Session = await self.call(LOGIN, Login(email=email, password=PASSWORD))
         return session
+
+
+async def post(
+    users: Users,
+    operation: Operation[Any, Any],
+    body: bytes,
+    *,
+    token: str | None = None,
+    headers: dict[str, str] | None = None,
+    caller: str | None = "gateway",
+) -> tuple[int, dict[str, Any]]:
+    """Status and answer of a request as it is on the wire, which a client of ours would translate."""
+    sent = {"content-type": "application/json"}
+    if caller is not None:
+        credential = Credentials.load(users.keys_dir, caller).token_for("users")
+        sent["authorization"] = f"Bearer {credential}"
+    if token is not None:
+        sent["user-authorization"] = f"Bearer {token}"
+    sent.update(headers or {})
+    async with users.session.post(
+        users.url + operation.path, data=io.BytesIO(body), headers=sent
+    ) as response:
+        return response.status, await response.json(content_type=None)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from chassis import codes
@@ -33,7 +34,7 @@ from services.users.contract import (
     UpdateBankingDetails,
     UpdateProfile,
 )
-from tests.services.users.running import PASSWORD, Users
+from tests.services.users.running import PASSWORD, Users, post
 from tests.waiting import eventually
 
 DETAILS = BankingDetails(agency="1234", account_number="56789-x", account_type=AccountType.CHECKING)
@@ -95,8 +96,9 @@ async def test_names_for_counterparties(users: Users) -> None:
 @pytest.mark.parametrize("caller", ["ledger", "notifications", "users"])
 async def test_other_services_may_not_read_profiles(users: Users, caller: str) -> None:
     """A service that is not named by the operation is refused."""
-    refused = await code_of(users, GET_USERS, GetUsers(ids=[uuid4()]), caller=caller)
-    assert refused == codes.SERVICE_FORBIDDEN.name
+    body = msgspec.json.encode(GetUsers(ids=[uuid4()]))
+    status, problem = await post(users, GET_USERS, body, caller=caller)
+    assert (status, problem["code"]) == (403, codes.SERVICE_FORBIDDEN.name)
 
 
 async def test_update_profile(users: Users) -> None:
@@ -306,10 +308,11 @@ async def test_seeding_once(users: Users) -> None:
 
 async def test_seeding_is_for_the_operator(users: Users) -> None:
     """No other service can make an admin."""
-    request = SeedUser(email="e@example.com", password=PASSWORD, name="Eve", role=Role.ADMIN)
+    eve = SeedUser(email="e@example.com", password=PASSWORD, name="Eve", role=Role.ADMIN)
+    body = msgspec.json.encode(eve)
     for caller in ("gateway", "ledger", "transactions", "notifications", "users"):
-        refused = await code_of(users, SEED_USER, request, caller=caller)
-        assert refused == codes.SERVICE_FORBIDDEN.name
+        status, problem = await post(users, SEED_USER, body, caller=caller)
+        assert (status, problem["code"]) == (403, codes.SERVICE_FORBIDDEN.name)
 
 
 async def test_session_journey(users: Users) -> None:

@@ -1,6 +1,5 @@
 """Bad input: a coded error each, and nothing written."""
 
-import io
 import json
 from typing import Any
 from uuid import uuid4
@@ -11,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis.contract import Operation
-from chassis.credentials import Credentials
 from services.users import contract
 from services.users.contract import (
     GET_USERS,
@@ -23,7 +21,7 @@ from services.users.contract import (
     UPDATE_BANKING_DETAILS,
     UPDATE_PROFILE,
 )
-from tests.services.users.running import PASSWORD, Users
+from tests.services.users.running import PASSWORD, Users, post
 
 GOOD = {"email": "eve@example.com", "password": PASSWORD, "name": "Eve"}
 BANK = {"agency": "1234", "accountNumber": "56789-0", "accountType": "CHECKING"}
@@ -37,28 +35,6 @@ async def snapshot(engine: AsyncEngine) -> list[Any]:
             rows = await connection.execute(text(f"SELECT t::text FROM {table} t ORDER BY 1"))
             found.append(rows.scalars().all())
     return found
-
-
-async def post(
-    users: Users,
-    operation: Operation[Any, Any],
-    body: bytes,
-    *,
-    token: str | None = None,
-    headers: dict[str, str] | None = None,
-    caller: str | None = "gateway",
-) -> tuple[int, dict[str, Any]]:
-    sent = {"content-type": "application/json"}
-    if caller is not None:
-        credential = Credentials.load(users.keys_dir, caller).token_for("users")
-        sent["authorization"] = f"Bearer {credential}"
-    if token is not None:
-        sent["user-authorization"] = f"Bearer {token}"
-    sent.update(headers or {})
-    async with users.session.post(
-        users.url + operation.path, data=io.BytesIO(body), headers=sent
-    ) as response:
-        return response.status, await response.json(content_type=None)
 
 
 @pytest.mark.parametrize(
