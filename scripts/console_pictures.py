@@ -33,11 +33,20 @@ PHONE_PAGE: Final = 2200
 QUIET_SECONDS: Final = 75
 """Of load before the first picture, so that there are curves."""
 
-WELL_SECONDS: Final = 300
-"""Longest wait for a moment in which all is well."""
+WAIT_SECONDS: Final = 300
+"""Longest wait for a moment that shows what the picture is of."""
 
-OUTAGE_SECONDS: Final = 40
-PAUSE: Final = 0.15
+SCENES: Final = {
+    "healthy": "document.querySelector('.verdict.good') && !/nobody/.test(document.body.innerText)",
+    "breaker-open": (
+        "document.querySelector('svg.map [data-edge=\"gateway>users\"][data-breaker=open]') !== null"
+        " && document.querySelector('#curve-rate .current').innerText !== '–'"
+    ),
+}
+"""What is true in the page then."""
+
+OUTAGE_SECONDS: Final = 30
+PAUSE: Final = 0.4
 """Seconds between two requests of one customer."""
 
 SIGN_IN: Final = (
@@ -100,10 +109,8 @@ async def draw(page: Page, name: str) -> None:
     ):
         await page.look(*size, scheme=scheme)
         await asyncio.sleep(2.5)  # drawn anew, and with the news of two seconds
-        if (
-            name == "healthy"
-        ):  # which a machine that is busy with other things may take a while to be
-            await page.until("document.querySelector('.verdict.good') !== null", WELL_SECONDS)
+        # A machine that is busy with other things may take a while to be so.
+        await page.until(SCENES[name], WAIT_SECONDS)
         await page.picture(FOLDER / f"console-{name}-{where}.png", height)
 
 
@@ -113,9 +120,9 @@ async def _run() -> None:
         await sign_in(page, running)
         await asyncio.sleep(QUIET_SECONDS)
         await draw(page, "healthy")
-        await running.ask("POST", "/faults", {"part": "users", "kind": "hold_down", "seconds": 180})
+        await running.ask("POST", "/faults", {"part": "users", "kind": "hold_down", "seconds": 300})
         await page.look(*DESK)
-        await page.until("document.querySelector('[data-breaker=open]') !== null", 60)
+        await page.until(SCENES["breaker-open"], WAIT_SECONDS)
         await asyncio.sleep(OUTAGE_SECONDS)
         await draw(page, "breaker-open")
 

@@ -22,6 +22,9 @@ from chaos.owners.switch import list_all
 PAGE_SECONDS: Final = 3.0
 """For one page of one process: they are on this machine, but it may be a busy one."""
 
+SILENT_SECONDS: Final = 8.0
+"""Without a page after which nothing is claimed of a process any more: a busy machine may be late."""
+
 FAULT_SECONDS: Final = 1.5
 """For one owner of faults to say what it has."""
 
@@ -67,10 +70,11 @@ class Pages:
         """One page of one of them."""
         url = f"{self._urls[name]}/metrics"
         body = await _body(session, url, PAGE_SECONDS, MAX_PAGE_BYTES)
-        if body is None:
-            self.windows[name].lost()
-            return
-        self.windows[name].add(read(body.decode(errors="replace"), self._clock()))
+        now, window = self._clock(), self.windows[name]
+        if body is not None:
+            window.add(read(body.decode(errors="replace"), now))
+        elif window.last is not None and now - window.last.at > SILENT_SECONDS:
+            window.lost()
 
 
 @dataclass(slots=True)
@@ -105,7 +109,8 @@ class Faults:
                 "type": fault.type,
                 "owner": fault.owner,
                 "remaining": None if fault.remaining is None else round(fault.remaining, 1),
-                "words": fault.words[:_MAX_TEXT],
+                "met": fault.met,
+                "about": ", ".join(f"{k} {v}" for k, v in fault.about.items())[:_MAX_TEXT],
             }
             for one in said
             for fault in one.faults

@@ -43,6 +43,7 @@ Reason = tuple[Level, str]
 def verdict(view: Mapping[str, Any], now: Point) -> dict[str, Any]:
     """`level`, `headline` and `reasons`, the worst first, of a view as `collector` makes it."""
     found = [*_money(view["ledger"]), *_parts(view), *_breakers(view["breakers"])]
+    found += _edges(view["edges"])
     found += [*_answers(view["parts"], now), *_alerts(view["alerts"]), *_faults(view["faults"])]
     found.sort(key=lambda reason: reason[0] is not Level.BAD)
     level = found[0][0] if found else Level.GOOD
@@ -93,6 +94,12 @@ def _breakers(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reason]:
                 Level.DOUBT,
                 f"the breaker from {process} to {service} is half open: it tries again",
             )
+
+
+def _edges(edges: Iterable[Mapping[str, Any]]) -> Iterator[Reason]:
+    for edge in edges:
+        if edge["breaker"] == "closed" and (edge["share"] or 0.0) > MANY_ERRORS:
+            yield Level.DOUBT, f"calls from {edge['from']} to {edge['to']} fail"
 
 
 def _answers(parts: Iterable[Mapping[str, Any]], now: Point) -> Iterator[Reason]:

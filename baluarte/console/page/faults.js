@@ -1,14 +1,19 @@
 // Faults in place, and the kill switch.
-import { at, duration, el, redraw, say } from "./make.js";
+import { at, el, redraw, say } from "./make.js";
+
+const countdown = (left) => {
+  const whole = Math.max(Math.round(left), 0);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+};
 
 export const showFaults = (view) => {
   const { possible, known, silent } = view.faults;
   redraw(at("faults"), known.map((fault) => fault.id), () => known.map((fault) => el("li", { "data-fault": fault.id },
     el("span", { class: "mark band" }, el("span", { class: "sign", "aria-hidden": "true" }, "▲"), ` ${fault.type}`),
-    ` at ${fault.target}`, el("small", { class: "lease" }), el("small", {}, fault.words))));
+    ` at ${fault.target}`, el("small", { class: "lease" }), el("small", {}, [fault.about, `fault ${fault.id}`].filter(Boolean).join(", ")))));
   for (const [index, fault] of known.entries()) {
     const lease = at("faults").children[index].querySelector(".lease");
-    say(lease, fault.remaining === null ? "until it is taken back" : `ends by itself in ${duration(Math.max(fault.remaining, 0))}`);
+    say(lease, fault.remaining === null ? "until it is taken back" : `ends by itself in ${countdown(fault.remaining)}${fault.met === null ? "" : `, met ${fault.met} ×`}`);
   }
   const notes = [];
   if (!possible) notes.push("This platform takes none: it was started without --chaos.");

@@ -25,7 +25,7 @@ const places = (width, names) => {
     spread(["notifications", "transactions"], rows[2], 2, found);
   }
   spread(STORES.filter((name) => names.has(name)), rows[rows.length - 1], 3, found);
-  return { found, height: rows[rows.length - 1] + TALL + 6, wide };
+  return { found, height: rows[rows.length - 1] + TALL + 6, apart: rows[1] - rows[0] };
 };
 
 const levelOf = (edge) => {
@@ -35,8 +35,19 @@ const levelOf = (edge) => {
   return edge.faults.length ? "band" : "good";
 };
 
+// Past a row, between two of its boxes: no line leads through a box as if it ended there.
+const past = (from, to, apart, width) => {
+  const aside = Math.sign(from.x - width / 2) * 8 || Math.sign(to.x - from.x) * 3;
+  const gap = width >= WIDE_ENOUGH ? width * (to.x > from.x ? 0.75 : 0.25) : width / 2 + aside;
+  const x1 = Math.max(Math.min(gap, from.x + from.w / 2 - 10), from.x - from.w / 2 + 10);
+  const [y1, y2] = [from.y + TALL / 2, to.y - TALL / 2];
+  const x2 = Math.max(Math.min(gap, to.x + to.w / 2 - 12), to.x - to.w / 2 + 12);
+  const turn = y2 - apart + TALL + 8; // below the box that is passed
+  return { d: `M${x1} ${y1}Q${gap} ${y1 + 26} ${gap} ${Math.min(y1 + 52, turn)}L${gap} ${turn}Q${gap} ${y2 - 14} ${x2} ${y2}`, x: gap, y: turn + 4 };
+};
+
 // From side to side of two boxes; level neighbours beside each other, all others from below to above.
-const route = (from, to, both) => {
+const route = (from, to, both, apart, width) => {
   if (Math.abs(from.y - to.y) < 1) {
     const right = to.x > from.x;
     const [x1, x2] = right ? [from.x + from.w / 2, to.x - to.w / 2] : [from.x - from.w / 2, to.x + to.w / 2];
@@ -46,6 +57,7 @@ const route = (from, to, both) => {
     const [a, b] = [from.x - 24, to.x + 24];
     return { d: `M${a} ${top}C${a} ${top - 34} ${b} ${top - 34} ${b} ${top}`, x: (a + b) / 2, y: top - 30 };
   }
+  if (to.y - from.y > 1.7 * apart) return past(from, to, apart, width);
   const down = to.y > from.y;
   const y1 = from.y + (down ? TALL : -TALL) / 2;
   const y2 = to.y + (down ? -TALL : TALL) / 2;
@@ -65,7 +77,7 @@ export const drawMap = (view) => {
   const figure = at("map");
   const width = figure.clientWidth || 320;
   const names = new Set(view.nodes.map((node) => node.name));
-  const { found, height } = places(width, names);
+  const { found, height, apart } = places(width, names);
   const pairs = new Set(view.edges.map((edge) => `${edge.from}>${edge.to}`));
   const lines = [];
   const labels = [];
@@ -75,7 +87,7 @@ export const drawMap = (view) => {
   for (const edge of edges) {
     const [from, to] = [found.get(edge.from), found.get(edge.to)];
     if (!from || !to) continue;
-    const way = route(from, to, pairs.has(`${edge.to}>${edge.from}`));
+    const way = route(from, to, pairs.has(`${edge.to}>${edge.from}`), apart, width);
     const busy = edge.rate > 0 ? "" : " idle";
     lines.push(svg("path", { class: `edge line-${edge.level}${busy}`, d: way.d, "data-edge": `${edge.from}>${edge.to}`, "data-breaker": edge.breaker }));
     const text = words(edge, edge.level);

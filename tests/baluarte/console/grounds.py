@@ -40,6 +40,7 @@ class Process:
     def __init__(self, *calls: str, operations: bool = False, checks: bool = False) -> None:
         metrics = self.metrics = Metrics()
         self.silent = False
+        self.padding = ""
         self.told = Telemetry(metrics, {"query": ["me"]}) if operations else None
         self.state = metrics.gauge("circuit_breaker_state", "-", service=calls, state=STATES)
         self.calls = metrics.histogram(
@@ -72,7 +73,7 @@ class Process:
             self.told.answered(ME, outcome, seconds)
 
     def page(self) -> str:
-        return self.metrics.expose("")[0].decode()
+        return self.metrics.expose("")[0].decode() + self.padding
 
     async def show(self, _: web.Request) -> web.Response:
         return web.Response(status=503) if self.silent else web.Response(text=self.page())

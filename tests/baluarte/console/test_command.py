@@ -35,7 +35,12 @@ async def place(tmp_path: Path) -> AsyncIterator[Ground]:
 async def test_the_link_signs_in_once(place: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a ticket in its fragment, which a browser keeps to itself; `--open` hands it to a browser."""
     handed: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda link: handed.append(link) or True)
+
+    def hand(link: str) -> bool:
+        handed.append(link)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", hand)
     told = await asyncio.to_thread(command, place.state, "--open")
     link = told.stdout.strip()
     assert told.exit_code == 0

@@ -143,7 +143,9 @@ async def test_numbers_are_live(place: Ground, tab: Page) -> None:
     label = await tab.run("document.querySelector('#curve-latency svg.chart').ariaLabel")
     assert "p95: now" in label
     assert (
-        await tab.run("document.querySelector('#curve-rate path.line').getAttribute('d').length")
+        await tab.run(
+            "document.querySelector('#curve-rate svg.chart path.line').getAttribute('d').length"
+        )
         > 9
     )
     await tab.until(f"{TEXT % '#verdict'}.includes('All is well')")

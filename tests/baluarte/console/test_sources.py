@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from baluarte.console import sources
+from baluarte.console.reading import MAX_PAGE_BYTES
 from baluarte.console.sources import Alerts, Faults, Pages
 from baluarte.supervisor import api
 from chaos.roster import FILE
@@ -34,9 +35,10 @@ async def test_who_is_down_is_known_to_be() -> None:
     """Nobody listens, or says 503, or says too much: no reading, and the others have theirs."""
     process, silent, wordy = Process("users"), Process("users"), Process("users")
     silent.silent = True
-    wordy.page = lambda: "x" * (sources.MAX_PAGE_BYTES + 1)  # type: ignore[method-assign]
+    wordy.padding = "x" * (MAX_PAGE_BYTES + 1)
     async with listening(process) as one, listening(silent) as two, listening(wordy) as three:
-        pages = Pages({"a": one, "b": two, "c": three, "d": NOBODY}, Clock())
+        clock = Clock()
+        pages = Pages({"a": one, "b": two, "c": three, "d": NOBODY}, clock)
         async with aiohttp.ClientSession() as session:
             for name in "abcdabcd":
                 await pages.look(session, name)
@@ -44,6 +46,9 @@ async def test_who_is_down_is_known_to_be() -> None:
             assert known == {"a": True, "b": False, "c": False, "d": False}
             assert pages.windows["a"].ends is not None
             process.silent = True
+            await pages.look(session, "a")
+            assert pages.windows["a"].last is not None, "it may only be late"
+            clock.now += sources.SILENT_SECONDS
             await pages.look(session, "a")
             assert pages.windows["a"].last is None
 
@@ -120,7 +125,8 @@ async def test_alerts_come_and_go() -> None:
     async with api.serving(app, 0) as port, aiohttp.ClientSession() as session:
         found = Alerts(f"http://127.0.0.1:{port}")
         await found.look(session)
-        [one] = found.active or ()
+        assert found.active is not None
+        [one] = found.active
         assert (one["name"], one["about"], one["chaos"]) == ("ServiceDown", "users", True)
         assert len(one["text"]) <= 500
         told[:] = [alert("HighLatency", "pending")]

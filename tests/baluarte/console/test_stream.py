@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from baluarte.console import collector as collectors
+from baluarte.console import sources
 from baluarte.console import stream as streams
 from baluarte.console.collector import Collector, Platform
 from baluarte.console.stream import Stream, _Viewer
@@ -27,6 +28,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Groun
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(collectors, "LIVE_SECONDS", 0.1)  # a look of the test's own patience
         async with ground(tmp_path_factory.mktemp("stream") / "state") as running:
+            running.ledger.checked.set_to_current_time()
             yield running
 
 
@@ -88,7 +90,9 @@ async def test_a_viewer_gets_all_of_it_and_then_what_is_new(
         assert second["point"][0] >= first["point"][0]
 
 
-async def test_what_happens_is_seen(place: Ground, visitor: Visitor) -> None:
+async def test_what_happens_is_seen(
+    place: Ground, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Requests, a breaker that opens, a fault with its lease, a process that falls silent."""
     async with following(visitor) as events:
         await events.until(lambda view: view["point"][1] is not None)
@@ -107,6 +111,7 @@ async def test_what_happens_is_seen(place: Ground, visitor: Visitor) -> None:
         assert view["bands"][0][0] == "hold_down at ledger"
         await place.desk.revert_all()
         await events.until(lambda view: view["bands"][0][2] is not None)
+        monkeypatch.setattr(sources, "SILENT_SECONDS", 0.5)
         place.ledger.silent = True
         view = await events.until(lambda view: not view["ledger"]["known"])
         [edge] = [e for e in view["edges"] if (e["from"], e["to"]) == ("ledger", "users")]
@@ -171,13 +176,13 @@ async def test_who_has_just_left_may_come_back(tmp_path: Path) -> None:
     now = [100.0]
     platform = Platform(tmp_path, {"gateway": "-"}, False, None, lambda: {"parts": []})
     made = Collector(platform, clock=lambda: now[0])
-    assert not made.watched
+    seen = [made.watched]
     with made.watching():
-        assert made.watched
-    now[0] += collectors.LINGER_SECONDS - 1
-    assert made.watched
-    now[0] += 1
-    assert not made.watched
+        seen.append(made.watched)
+    for seconds in (collectors.LINGER_SECONDS - 1, 1.0):
+        now[0] += seconds
+        seen.append(made.watched)
+    assert seen == [False, True, True, False]
 
 
 async def test_a_bug_ends_the_looking_and_is_told(

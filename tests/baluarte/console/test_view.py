@@ -108,6 +108,7 @@ def shown(**other: Any) -> dict[str, Any]:
     quiet: dict[str, Any] = {
         "parts": [{"name": "users", "state": "ready", "answers": True}],
         "breakers": [],
+        "edges": [],
         "ledger": {"known": True, "age": 12.0, "imbalance": []},
         "faults": {"known": [], "silent": []},
         "alerts": {"watched": False, "active": None},
@@ -143,6 +144,12 @@ ROW = {"process": "gateway", "service": "users"}
         ),
         ({"breakers": [{**ROW, "state": "open"}]}, WELL, "bad", "from gateway to users is open"),
         ({"breakers": [{**ROW, "state": "half_open"}]}, WELL, "doubt", "half open"),
+        (
+            {"edges": [{"from": "users", "to": "valkey", "breaker": "closed", "share": 0.06}]},
+            WELL,
+            "doubt",
+            "calls from users to valkey fail",
+        ),
         (
             {"ledger": {"known": True, "age": 1.0, "imbalance": [{"currency": "BRL", "law": "x"}]}},
             WELL,
