@@ -151,7 +151,7 @@ def _secret(keys: Reader, key: str, parse: Callable[[str], Secret]) -> Secret | 
 
 def _chaos_token(keys: Reader, environment: Environment) -> Secret | None:
     """The token of the fault point; in production only if it is said twice."""
-    token = keys.get("BALUARTE_CHAOS_TOKEN", parse=chaos_token, default=None)
+    token = _secret(keys, "BALUARTE_CHAOS_TOKEN", chaos_token)
     twice = keys.get("BALUARTE_CHAOS_IN_PRODUCTION", parse=switch, default=False)
     if token is not None and environment is Environment.PRODUCTION and not twice:
         keys.problems.append(

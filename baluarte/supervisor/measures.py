@@ -1,12 +1,10 @@
 """What the supervisor tells Prometheus: how its parts are, and which faults on purpose it keeps."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
+from chassis.faults.contract import Labels
 from chassis.metrics import Metrics
-
-EXPERIMENT: Final = "none"
-"""The supervisor is not told whose faults it keeps."""
 
 
 class Measures:
@@ -28,21 +26,23 @@ class Measures:
         self._faults = self.metrics.gauge(
             "chaos_fault_active", "Faults in place", experiment=(), service=(), fault=()
         )
-        self._seen: set[tuple[str, str]] = set()
+        self._experiments = Labels()
+        self._seen: set[tuple[str, str, str]] = set()
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """The page for a scraper that accepts `accept`, and its content type."""
-        active: dict[tuple[str, str], int] = {}
+        active: dict[tuple[str, str, str], int] = {}
         for part in self._snapshot()["parts"]:
             self._ready.labels(part["name"]).set(part["state"] == "ready")
             self._restarts.labels(part["name"]).set(part["restarts"])
             for fault in part.get("faults", ()):
-                key = service_of(part["name"]), fault["kind"]
+                experiment = self._experiments.of(fault.get("experiment", ""))
+                key = experiment, service_of(part["name"]), fault["kind"]
                 active[key] = active.get(key, 0) + 1
-        self._seen |= set(active)  # parts and kinds are few
-        for service, kind in self._seen:
+        self._seen |= set(active)  # parts and kinds are few, and labels are bounded
+        for key in self._seen:
             # 0 and not gone: an end is told, not missing.
-            self._faults.labels(EXPERIMENT, service, kind).set(active.get((service, kind), 0))
+            self._faults.labels(*key).set(active.get(key, 0))
         return self.metrics.expose(accept)
 
 

@@ -98,21 +98,26 @@ def _new_fault(action: Action, name: str) -> NewFault:
 
 def _toxic_or_down(action: Action, name: str) -> Toxic | Down:
     if action.type == DOWN:
-        return Down(edge=action.target, lease_seconds=action.lease)
+        return Down(edge=action.target, lease_seconds=action.lease, experiment=name)
     return Toxic(
         edge=action.target,
         type=action.type,
         lease_seconds=action.lease,
         attributes={key: int(value) for key, value in action.attributes.items()},
         name=name,
+        experiment=name,
         **action.narrowing,
     )
 
 
 def _part_fault(action: Action, name: str) -> PartFault:
-    del name  # a part bears one fault of a kind at a time
-    lease = action.lease or None
-    return PartFault(part=action.target, type=action.type, lease_seconds=lease, **action.attributes)
+    return PartFault(
+        part=action.target,
+        type=action.type,
+        lease_seconds=action.lease or None,
+        experiment=name,
+        **action.attributes,
+    )
 
 
 def _on_edge(placed: Placed, action: Action, name: str) -> bool:

@@ -21,6 +21,7 @@ class Toxic:
         stream: `downstream` is what the target says, `upstream` what the source says.
         toxicity: share of the connections.
         name: tells several of a type on one edge apart; `<type>_<stream>` when empty.
+        experiment: who asks, for metrics; empty for nobody in particular.
     """
 
     edge: str
@@ -30,14 +31,20 @@ class Toxic:
     stream: str = "downstream"
     toxicity: float = 1.0
     name: str = ""
+    experiment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Down:
-    """An edge that is cut: open connections are closed, and new ones refused."""
+    """An edge that is cut: open connections are closed, and new ones refused.
+
+    Attributes:
+        experiment: who asks, for metrics; empty for nobody in particular.
+    """
 
     edge: str
     lease_seconds: float
+    experiment: str = ""
 
 
 class _Toxic(msgspec.Struct):
@@ -48,6 +55,7 @@ class _Toxic(msgspec.Struct):
     attributes: dict[str, Any] = {}
     lease_left_seconds: float | None = None
     met_connections: int | None = None
+    experiment: str = ""
 
 
 class _Proxy(msgspec.Struct):
@@ -56,6 +64,7 @@ class _Proxy(msgspec.Struct):
     toxics: tuple[_Toxic, ...] = ()
     lease_left_seconds: float | None = None
     dropped_connections: int | None = None
+    experiment: str = ""
 
 
 class ProxiesOwner:
@@ -73,7 +82,11 @@ class ProxiesOwner:
     async def inject(self, order: Toxic | Down) -> Placed:
         """See `FaultOwner`."""
         if isinstance(order, Down):
-            change = {"enabled": False, "lease_seconds": order.lease_seconds}
+            change = {
+                "enabled": False,
+                "lease_seconds": order.lease_seconds,
+                "experiment": order.experiment,
+            }
             return self._down(await self._line.ask("PATCH", _path(order.edge), _Proxy, change))
         body = {
             "name": order.name,
@@ -82,6 +95,7 @@ class ProxiesOwner:
             "toxicity": order.toxicity,
             "attributes": order.attributes,
             "lease_seconds": order.lease_seconds,
+            "experiment": order.experiment,
         }
         made = await self._line.ask("POST", f"{_path(order.edge)}/toxics", _Toxic, body)
         return self._toxic(order.edge, made)
@@ -148,7 +162,7 @@ class ProxiesOwner:
             type=toxic.type,
             remaining=toxic.lease_left_seconds,
             met=toxic.met_connections,
-            about=toxic.attributes | narrowed,
+            about=toxic.attributes | narrowed | _asked_by(toxic),
         )
 
     def _down(self, proxy: _Proxy) -> Placed:
@@ -159,8 +173,12 @@ class ProxiesOwner:
             type=DOWN,
             remaining=proxy.lease_left_seconds,
             met=proxy.dropped_connections,
-            about={},
+            about=_asked_by(proxy),
         )
+
+
+def _asked_by(said: _Toxic | _Proxy) -> dict[str, Any]:
+    return {"experiment": said.experiment} if said.experiment else {}
 
 
 def _path(edge: str, toxic: str = "") -> str:

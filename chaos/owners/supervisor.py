@@ -1,7 +1,7 @@
 """The supervisor: it kills, pauses, holds down and starts late what it supervises."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,12 +22,14 @@ class PartFault:
         type: `kill`, `pause`, `hold_down` or `slow_start`.
         lease_seconds: None for `kill`, which is over at once.
         delay: seconds by which starts are late, of `slow_start`.
+        experiment: who asks, for metrics; empty for nobody in particular.
     """
 
     part: str
     type: str
     lease_seconds: float | None = None
     delay: float | None = None
+    experiment: str = ""
 
 
 class _Fault(msgspec.Struct, rename="camel"):
@@ -36,6 +38,7 @@ class _Fault(msgspec.Struct, rename="camel"):
     kind: str
     remaining_seconds: float
     delay: float | None = None
+    experiment: str = ""
 
 
 class _Faults(msgspec.Struct):
@@ -58,6 +61,7 @@ class SupervisorOwner:
             "kind": order.type,
             "seconds": order.lease_seconds,
             "delay": order.delay,
+            "experiment": order.experiment or None,
         }
         body = {name: value for name, value in wanted.items() if value is not None}
         return self._placed(await self._line.ask("POST", "/faults", _Fault, body))
@@ -89,6 +93,8 @@ class SupervisorOwner:
         return tuple(self._placed(fault) for fault in found.faults)
 
     def _placed(self, fault: _Fault) -> Placed:
+        about: dict[str, Any] = {} if fault.delay is None else {"delay": fault.delay}
+        about |= {"experiment": fault.experiment} if fault.experiment else {}
         return Placed(
             owner=self.name,
             id=fault.id,
@@ -96,5 +102,5 @@ class SupervisorOwner:
             type=fault.kind,
             remaining=fault.remaining_seconds,
             met=None if fault.kind == LATE else 1,
-            about={} if fault.delay is None else {"delay": fault.delay},
+            about=about,
         )

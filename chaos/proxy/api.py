@@ -20,7 +20,7 @@ from chaos.proxy.messages import (
     toxic_view,
     toxic_views,
 )
-from chaos.proxy.metrics import exposition
+from chaos.proxy.metrics import Exposition
 
 VERSION = "2.12.0+baluarte"
 """The version of Toxiproxy whose API this is, for clients that compare it."""
@@ -55,6 +55,7 @@ class Api:
 
     def __init__(self, proxies: Collection) -> None:
         self._proxies = proxies
+        self._exposition = Exposition(proxies)
 
     def app(self) -> web.Application:
         """The application that serves them."""
@@ -147,7 +148,7 @@ class Api:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(
-            body=exposition(self._proxies),
+            body=self._exposition.page(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 

@@ -94,7 +94,7 @@ class Collection:
             if change.enabled is True:
                 await edge.start()
             elif change.enabled is False:
-                edge.stop(change.lease(self.options.default_lease))
+                edge.stop(change.lease(self.options.default_lease), change.asked_by)
 
     async def delete(self, name: str) -> None:
         """Take a proxy away, with its connections and toxics.

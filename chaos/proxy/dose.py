@@ -45,6 +45,8 @@ class Dose:
     lease: Lease | None = None
     met: int = 0
     """Connections that it was done to."""
+    experiment: str = ""
+    """Who asked for it, for metrics; empty when nobody said."""
 
     def affects(self, draw: float) -> bool:
         """Whether a connection that drew `draw`, in [0, 1), is affected.

@@ -59,6 +59,7 @@ class Edge:
         self.met_connections: Counter[tuple[str, Stream]] = Counter()
         self.met_bytes: Counter[tuple[str, Stream]] = Counter()
         self.down_lease: Lease | None = None
+        self.down_by = ""
         self.dropped = 0
         self._server: asyncio.Server | None = None
         self._connecting: set[asyncio.Task[None]] = set()
@@ -99,9 +100,13 @@ class Edge:
             )
             raise
 
-    def stop(self, lease: float | None = None) -> None:
-        """Refuse and drop all connections; listen again by itself after `lease` seconds, if given."""
+    def stop(self, lease: float | None = None, experiment: str = "") -> None:
+        """Refuse and drop all connections; listen again by itself after `lease` seconds, if given.
+
+        It stays the experiment's that took it down, when the lease starts anew and nobody says whose.
+        """
         self._end_down_lease()
+        self.down_by = experiment or ("" if self.enabled else self.down_by)
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -10,6 +10,7 @@ from chaos.proxy.errors import ApiError, BadRequestBody, InvalidStream, InvalidT
 from chaos.proxy.limits import MAX_LEASE_SECONDS, MAX_NAME
 from chaos.proxy.toxics import REGISTRY
 from chaos.proxy.toxics.toxic import Toxic
+from chassis.faults.contract import plain
 
 LeaseSeconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_LEASE_SECONDS)]
 Toxicity = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -18,12 +19,21 @@ T = TypeVar("T")
 
 
 class Leased(msgspec.Struct):
-    """Something that may end by itself. Left out: by the server's default. null: never."""
+    """Something that may end by itself. Left out: by the server's default. null: never.
+
+    `experiment` is who asks. Toxiproxy has neither member, and ignores what it does not know.
+    """
 
     lease_seconds: LeaseSeconds | msgspec.UnsetType | None = msgspec.UNSET
+    experiment: str = ""
 
     def lease(self, default: float | None) -> float | None:
         return default if self.lease_seconds is msgspec.UNSET else self.lease_seconds
+
+    @property
+    def asked_by(self) -> str:
+        """The experiment, fit for a label; empty when nobody says."""
+        return plain(self.experiment) if self.experiment else ""
 
 
 class NewProxy(msgspec.Struct):
@@ -63,7 +73,8 @@ class NewToxic(Leased):
         name = self.name or f"{self.type}_{stream}"
         if len(name) > MAX_NAME or "/" in name:
             raise BadRequestBody(f"a name has at most {MAX_NAME} characters, and no slash")
-        return Dose(name, stream, attributes(REGISTRY[self.type], self.attributes), self.toxicity)
+        toxic = attributes(REGISTRY[self.type], self.attributes)
+        return Dose(name, stream, toxic, self.toxicity, experiment=self.asked_by)
 
 
 class ToxicChange(Leased):
@@ -105,10 +116,14 @@ def _lease(lease: Lease | None, prefix: str = "lease") -> dict[str, Any]:
     return {f"{prefix}_seconds": lease.seconds, f"{prefix}_left_seconds": round(lease.left, 3)}
 
 
-def toxic_view(dose: Dose) -> dict[str, Any]:
-    """A toxic as the API shows it; the lease, and how many met it, only if there is one.
+def _asked_by(experiment: str) -> dict[str, Any]:
+    return {"experiment": experiment} if experiment else {}
 
-    Clients of Toxiproxy know no such members, and ask for no leases.
+
+def toxic_view(dose: Dose) -> dict[str, Any]:
+    """A toxic as the API shows it; the lease, with how many met it, and the experiment only if there is one.
+
+    Clients of Toxiproxy know no such members, and ask for none.
     """
     return {
         "attributes": msgspec.to_builtins(dose.toxic),
@@ -118,6 +133,7 @@ def toxic_view(dose: Dose) -> dict[str, Any]:
         "toxicity": dose.toxicity,
         **_lease(dose.lease),
         **({} if dose.lease is None else {"met_connections": dose.met}),
+        **_asked_by(dose.experiment),
     }
 
 
@@ -140,6 +156,7 @@ def proxy_view(edge: Edge) -> dict[str, Any]:
         "toxics": toxic_views(edge),
         **_lease(edge.down_lease),
         **({} if edge.down_lease is None else {"dropped_connections": edge.dropped}),
+        **_asked_by("" if edge.enabled else edge.down_by),
     }
 
 

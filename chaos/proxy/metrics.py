@@ -11,17 +11,23 @@ from prometheus_client.registry import Collector
 
 from chaos.proxy.dose import Stream
 from chaos.proxy.edge import Edge
+from chassis.faults.contract import Labels
+
+DOWN = "down"
+"""The fault of a proxy that is not enabled."""
 
 _EDGE = ["direction", "proxy", "listener", "upstream"]
 _PROXY = ["proxy"]
 _TOXIC = ["proxy", "type", "stream"]
 _FAULT = ["experiment", "service", "fault"]
-"""The experiment is not known here; the edge stands in its place."""
+_Series = tuple[str, str, str]
 
 
 class _Edges(Collector):
     def __init__(self, edges: Iterable[Edge]) -> None:
         self._edges = edges
+        self._experiments = Labels()
+        self._seen: set[_Series] = set()
 
     def collect(self) -> Iterator[Metric]:
         yield from self._traffic()
@@ -79,14 +85,20 @@ class _Edges(Collector):
         yield data
 
     def _faults(self) -> Metric:
-        """As every owner of faults tells them. One that has met nothing vanishes with its end."""
-        active = GaugeMetricFamily("chaos_fault_active", "Faults in place", labels=_FAULT)
+        """As every owner of faults tells them: 0 at the end and not gone, while there is the edge."""
+        active: Counter[_Series] = Counter()
         for edge in self._edges:
-            places = Counter(dose.toxic.kind for dose in edge.doses)
-            for kind in sorted({*places, *(kind for kind, _ in edge.met_connections)}):
-                active.add_metric([edge.name, _target(edge), kind], places[kind])
-            active.add_metric([edge.name, _target(edge), "down"], not edge.enabled)
-        return active
+            target, label = _target(edge), self._experiments.of
+            active[label(""), target, DOWN] += 0
+            active[label(edge.down_by), target, DOWN] += not edge.enabled
+            for dose in edge.doses:
+                active[label(dose.experiment), target, dose.toxic.kind] += 1
+        targets = {target for _, target, _ in active}
+        self._seen = {fault for fault in self._seen if fault[1] in targets} | set(active)
+        told = GaugeMetricFamily("chaos_fault_active", "Faults in place", labels=_FAULT)
+        for fault in sorted(self._seen):
+            told.add_metric(fault, active[fault])
+        return told
 
 
 def _target(edge: Edge) -> str:
@@ -94,8 +106,13 @@ def _target(edge: Edge) -> str:
     return re.sub(r"-[0-9]+\Z", "", edge.name).rpartition("-")[2]
 
 
-def exposition(edges: Iterable[Edge]) -> bytes:
-    """All metrics in Prometheus' text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Edges(edges))
-    return generate_latest(registry)
+class Exposition:
+    """All metrics of `edges`, which may come and go, in Prometheus' text format."""
+
+    def __init__(self, edges: Iterable[Edge]) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Edges(edges))
+
+    def page(self) -> bytes:
+        """As it is now."""
+        return generate_latest(self._registry)

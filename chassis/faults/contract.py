@@ -14,12 +14,21 @@ monotonic clock, so that it ends when whoever asked for it is dead.
 """
 
 import hashlib
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
 
 MAX_LEASE_SECONDS: Final = 600.0
 """Longest lease: what is forgotten in the evening must not be found in the morning."""
+
+MAX_NAME: Final = 48
+"""Longest name of an experiment in labels and logs, characters."""
+
+MAX_EXPERIMENTS: Final = 20
+"""Names that become labels of their own in the life of an owner of faults; later ones are `other`."""
+
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_LEASE_SECONDS)]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -32,6 +41,27 @@ def in_cohort(user: str, percent: float) -> bool:
     """
     digest = hashlib.sha256(user.encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64 * 100 < percent
+
+
+def plain(experiment: str) -> str:
+    """An experiment's name, fit for a label and a log line; `none` for nobody's."""
+    return _UNUSUAL.sub("-", experiment[:MAX_NAME]) or "none"
+
+
+class Labels:
+    """Names of experiments as every owner of faults labels `chaos_fault_active`: bounded in number."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def of(self, experiment: str) -> str:
+        """The label: the plain name, or `other` once `MAX_EXPERIMENTS` had one."""
+        name = plain(experiment)
+        if name not in self._known:
+            if len(self._known) >= MAX_EXPERIMENTS:
+                return "other"
+            self._known.add(name)
+        return name
 
 
 class _Message(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):

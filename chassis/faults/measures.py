@@ -1,21 +1,7 @@
 """What faults do, as metrics. Their labels are bounded, whatever experiments are called."""
 
-import re
-
+from chassis.faults.contract import Labels
 from chassis.metrics import Metrics
-
-MAX_NAME = 48
-"""Longest name of an experiment in labels and logs, characters."""
-
-MAX_EXPERIMENTS = 20
-"""Names that become labels of their own in the life of a process; later ones are `other`."""
-
-_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-def plain(experiment: str) -> str:
-    """An experiment's name, fit for a label and a log line."""
-    return _UNUSUAL.sub("-", experiment[:MAX_NAME]) or "none"
 
 
 class Measures:
@@ -28,7 +14,7 @@ class Measures:
             "chaos_faults_injected_total", "Requests and messages that met a fault", **labels
         )
         self._service = service
-        self._names: set[str] = set()
+        self._experiments = Labels()
 
     def begun(self, experiment: str, kind: str) -> None:
         labels = self._labels(experiment, kind)
@@ -42,10 +28,4 @@ class Measures:
         self._injected.labels(*self._labels(experiment, kind)).inc()
 
     def _labels(self, experiment: str, kind: str) -> tuple[str, str, str]:
-        name = plain(experiment)
-        if name not in self._names:
-            if len(self._names) >= MAX_EXPERIMENTS:
-                name = "other"
-            else:
-                self._names.add(name)
-        return name, self._service, kind
+        return self._experiments.of(experiment), self._service, kind

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection
 from chassis import codes, logs
 from chassis.errors import CodedError
 from chassis.faults.calls import CallRecord
-from chassis.faults.contract import NewFault
+from chassis.faults.contract import NewFault, plain
 from chassis.faults.effects import BusEffect, ClockEffect, HttpEffect
 from chassis.faults.fault import HELD_LIMIT, ActiveFault
-from chassis.faults.measures import Measures, plain
+from chassis.faults.measures import Measures
 from chassis.faults.order import effect_of
 from chassis.metrics import Metrics
 from chassis.settings import Secret, Settings

@@ -122,7 +122,7 @@ def _resilience(pace: Pace) -> list[Alert]:
         Alert(
             "ChaosFaultLeftActive",
             WARN,
-            "max by (experiment, service, fault) (chaos_fault_active) == 1",
+            "max by (experiment, service, fault) (chaos_fault_active) > 0",
             summary="A fault on purpose at {{ $labels.service }}",
             fact="{{ $labels.fault }} of {{ $labels.experiment }} has been active for 30 minutes.",
             cause="An experiment was forgotten, or renews its leases without end: "

@@ -43,6 +43,19 @@ def test_every_url_with_a_password_may_come_by_file(tmp_path: Path) -> None:
     assert [secret.reveal() if secret else None for secret in found] == list(values.values())
 
 
+def test_the_token_of_the_fault_point_may_come_by_file(tmp_path: Path) -> None:
+    """It opens the fault point as one in the environment does, and production asks twice for it too."""
+    path = tmp_path / "chaos-token"
+    path.write_text("a-secret-of-enough-length\n")
+    environ = {"BALUARTE_CHAOS_TOKEN_FILE": str(path)}
+    settings = read_settings(environ, "gateway", needs_database=False)
+    assert settings.chaos_token is not None
+    assert settings.chaos_token.reveal() == "a-secret-of-enough-length"
+    with pytest.raises(SettingsError, match="BALUARTE_CHAOS_IN_PRODUCTION=true"):
+        environ["BALUARTE_ENVIRONMENT"] = "production"
+        read_settings(environ, "gateway", needs_database=False)
+
+
 def test_a_file_and_a_value_exclude_each_other(file: Path) -> None:
     """Nobody has to guess which of two passwords counts."""
     with pytest.raises(SettingsError, match="are both set; leave one out"):

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from baluarte.migrate import LOCATIONS
 from baluarte.supervisor.plan import Options, make_plan
 from baluarte.supervisor.rehearsal import rehearse
 from chassis.settings import DEFAULT_PORTS
+from monitoring.links import LINKS, SERVED
 from tests.deploy import composition
 from tests.deploy.composition import COMPLETED, HEALTHY, Service, services
 from tests.servers import HOUSES, unavailable
@@ -151,6 +153,18 @@ def test_each_process_runs_a_module_that_exists(service: Service) -> None:
     assert (python, flag) == ("python", "-m")
     assert importlib.util.find_spec(f"{module}.__main__") is not None
     assert service.environment["BALUARTE_PORT"] == str(DEFAULT_PORTS[service.name])
+
+
+def test_links_to_runbooks_lead_to_what_grafana_serves() -> None:
+    """A committed rule's link is the port that is published and a page among Grafana's static files."""
+    grafana = services()["grafana"]
+    at = {mount.target: mount.source for mount in grafana.mounts}
+    assert at[f"/usr/share/grafana/{SERVED}"] == "./docs/runbooks"
+    base = urlsplit(LINKS.runbook("ServiceDown"))
+    assert f"127.0.0.1:{base.port}:3000" in grafana.raw["ports"]
+    assert base.path == f"/{SERVED}/ServiceDown.md"
+    rules = (HOUSES / "monitoring" / "prometheus" / "rules" / "thresholds.yaml").read_text()
+    assert f"runbook_url: {base.geturl()}" in rules
 
 
 @every

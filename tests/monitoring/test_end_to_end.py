@@ -71,7 +71,7 @@ async def test_an_outage_is_told_once_and_its_end_too(scene: Scene) -> None:
     assert "Every scrape of users has failed for a minute." in fired["text"]
     assert "over" not in fired["text"]
     buttons = {action["text"]: action["url"] for action in fired["actions"]}
-    assert buttons["Runbook"].endswith("/docs/runbooks/ServiceDown.md")
+    assert buttons["Runbook"].endswith("/public/runbooks/ServiceDown.md")
     assert buttons["Dashboard"].endswith("/d/baluarte-overview")
     assert buttons["Query"].startswith(f"{scene.watch.prometheus}/graph?g0.expr=max+by")
     assert buttons["Silence"].startswith(f"{scene.watch.alertmanager}/#/silences/new?filter=%7B")

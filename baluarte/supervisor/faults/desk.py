@@ -52,6 +52,7 @@ class Desk:
                 now,
                 ends,
                 wanted.delay,
+                wanted.experiment,
             )
             if kind.has_lease:  # before it is done: whatever happens now, it ends
                 self._leases = self._leases.granted(fault)
@@ -102,6 +103,7 @@ class Desk:
             "remainingSeconds": round(remaining, 1),
             "endsAt": round(time.time() + remaining, 1),
         }
+        told |= {"experiment": fault.experiment} if fault.experiment else {}
         return told | ({"delay": fault.delay} if KINDS[fault.kind].has_delay else {})
 
     @contextlib.asynccontextmanager

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault in one part. `ends` is when its lease is over; `delay` is for slow starts."""
+    """One fault in one part. `ends` is when its lease is over; `delay` is for slow starts.
+
+    `experiment` is whose it is, as a label; empty for nobody's.
+    """
 
     id: str
     part: str
@@ -17,6 +20,7 @@ class Fault:
     began: float
     ends: float
     delay: float = 0.0
+    experiment: str = ""
 
     def remaining(self, now: float) -> float:
         """Seconds until the lease is over; never negative."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from baluarte.supervisor.faults.kinds import KINDS, Kind
 from baluarte.supervisor.faults.refusal import Refused
+from chassis.faults.contract import plain
 
 MAX_LEASE_SECONDS = 600.0
 """Longest lease: what is forgotten in the evening must not be found in the morning."""
@@ -16,7 +17,7 @@ MAX_DELAY_SECONDS = 120.0
 """Most that a start may be late: twice the time after which a start counts as failed."""
 
 SUPERVISOR = "supervisor"
-_MEMBERS = {"part", "kind", "seconds", "delay"}
+_MEMBERS = {"part", "kind", "seconds", "delay", "experiment"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +33,26 @@ _DELAY = _Member("delay", MAX_DELAY_SECONDS, "FAULT_DELAY_INVALID")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A fault that may be injected; `seconds` and `delay` are 0 where the kind has none."""
+    """A fault that may be injected; `seconds` and `delay` are 0 where the kind has none.
+
+    `experiment` is who asks, fit for a label; empty when nobody says.
+    """
 
     part: str
     kind: Kind
     seconds: float = 0.0
     delay: float = 0.0
+    experiment: str = ""
 
 
 def read(body: bytes, parts: Collection[str]) -> Wanted:
-    """`{part, kind, seconds, delay}` of a JSON body. Raises `Refused`, with the way out."""
+    """`{part, kind, seconds, delay, experiment}` of a JSON body. Raises `Refused`, with the way out."""
     given = _object(body)
     part = _part(given.get("part"), parts)
     kind = _kind(given.get("kind"))
     seconds = _number(given, _SECONDS, kind, wanted=kind.has_lease)
     delay = _number(given, _DELAY, kind, wanted=kind.has_delay)
-    return Wanted(part, kind, seconds, delay)
+    return Wanted(part, kind, seconds, delay, _experiment(given.get("experiment", "")))
 
 
 def read_lease(body: bytes) -> float:
@@ -83,6 +88,12 @@ def _kind(name: object) -> Kind:
         known = ", ".join(KINDS)
         raise Refused(400, "FAULT_KIND_UNKNOWN", f"there is no kind {name!r}; choose among {known}")
     return KINDS[name]
+
+
+def _experiment(name: object) -> str:
+    if not isinstance(name, str):
+        raise Refused(400, "INVALID_INPUT", f"experiment is {name!r}; give a name, or leave it out")
+    return plain(name) if name else ""
 
 
 def _number(given: Mapping[str, Any], member: _Member, kind: Kind, *, wanted: bool) -> float:

@@ -1,7 +1,7 @@
 """The routes of the supervisor's API that inject faults and undo them.
 
-`POST /faults {part, kind, seconds, delay}` answers 201 with the fault; `GET /faults` those in place;
-`POST /faults/{id}/lease {seconds}` starts its lease anew; `DELETE /faults/{id}` undoes one;
+`POST /faults {part, kind, seconds, delay, experiment}` answers 201 with the fault; `GET /faults` those in
+place; `POST /faults/{id}/lease {seconds}` starts its lease anew; `DELETE /faults/{id}` undoes one;
 `DELETE /faults` undoes all.
 """
 

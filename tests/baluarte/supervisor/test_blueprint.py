@@ -201,13 +201,18 @@ def test_the_supervisor_itself_goes_direct(tmp_path: Path) -> None:
 
 def test_the_fault_points_are_opened_under_chaos_alone(tmp_path: Path) -> None:
     """With the token of this start and a folder for policies; no setting of the operator's opens one."""
-    operator = {"BALUARTE_CHAOS_TOKEN": "x" * 20, "BALUARTE_CHAOS_IN_PRODUCTION": "on"}
+    operator = {
+        "BALUARTE_CHAOS_TOKEN": "x" * 20,
+        "BALUARTE_CHAOS_TOKEN_FILE": str(tmp_path / "token"),
+        "BALUARTE_CHAOS_IN_PRODUCTION": "on",
+    }
     for spec in drawn(tmp_path, operator).services:
         assert not any("CHAOS" in name for name in environment(spec))
         assert "BALUARTE_POLICIES_DIR" not in environment(spec)
     for spec in drawn(tmp_path, operator, chaos=True).services:
         told = environment(spec)
         assert told["BALUARTE_CHAOS_TOKEN"] == TOKEN
+        assert "BALUARTE_CHAOS_TOKEN_FILE" not in told
         assert told["BALUARTE_POLICIES_DIR"] == str(tmp_path / "policies")
         assert "BALUARTE_CHAOS_IN_PRODUCTION" not in told
 

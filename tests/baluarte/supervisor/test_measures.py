@@ -1,8 +1,10 @@
 """What the supervisor tells Prometheus."""
 
+import re
 from typing import Any
 
 from baluarte.supervisor.measures import Measures, service_of
+from chassis.faults.contract import MAX_EXPERIMENTS
 
 
 def part(name: str, state: str = "ready", *kinds: str, restarts: int = 0) -> dict[str, Any]:
@@ -24,6 +26,23 @@ def test_faults_are_told_of_the_service_and_end_with_a_zero() -> None:
     assert 'supervisor_part_ready{part="users-2"} 0.0' in during
     assert 'supervisor_part_restarts{part="users-2"} 3.0' in during
     assert 'supervisor_part_ready{part="users-2"} 1.0' in after
+
+
+def test_faults_are_told_by_experiment_in_bounded_number() -> None:
+    """Each has its own series, however faults of one service are called; late ones share `other`."""
+    users = part("users", "paused", "pause", "slow_start")
+    users["faults"][0]["experiment"] = "users-paused.0"
+    measures = Measures(lambda: {"parts": [users]})
+    page = measures.page("")[0].decode()
+    assert 'chaos_fault_active{experiment="users-paused.0",fault="pause",service="users"} 1' in page
+    assert 'chaos_fault_active{experiment="none",fault="slow_start",service="users"} 1' in page
+
+    for number in range(MAX_EXPERIMENTS):
+        users["faults"][0]["experiment"] = f"later-{number}"
+        page = measures.page("")[0].decode()
+    found = set(re.findall(r'chaos_fault_active\{experiment="([^"]+)"', page))
+    assert len(found) == MAX_EXPERIMENTS + 1
+    assert "other" in found
 
 
 def test_without_faults_there_are_no_series_of_them() -> None:

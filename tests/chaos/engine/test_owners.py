@@ -83,6 +83,7 @@ async def test_a_toxic_from_begin_to_end() -> None:
             await through(str(edge.listen))
             assert await owner.renew(slow, "run") is True
             assert await owner.met(slow, "run") == 1
+            assert [dose.experiment for dose in edge.doses] == ["run.1-latency-users-postgres"]
             assert await owner.end(slow, "run") is True
             assert await owner.end(slow, "run") is False
         with pytest.raises(OwnerError, match="proxy not found"):
@@ -170,7 +171,7 @@ async def test_an_owner_that_is_gone() -> None:
 
 
 async def test_the_supervisor_is_told_part_kind_and_lease() -> None:
-    """A hold under a lease that is renewed; a kill for no time at all; refusals in its own words."""
+    """A hold under a lease that is renewed; a kill for no time; whose they are; refusals in its own words."""
     asked: list[Any] = []
     held: list[dict[str, Any]] = []
 
@@ -212,8 +213,19 @@ async def test_the_supervisor_is_told_part_kind_and_lease() -> None:
         with pytest.raises(OwnerError, match="it is down"):
             await owner.begin(action("{part: ledger, type: kill}"), "run")
     assert asked[:4] == [
-        {"part": "users", "kind": "hold_down", "seconds": 10.0},
+        {
+            "part": "users",
+            "kind": "hold_down",
+            "seconds": 10.0,
+            "experiment": "run.1-hold_down-users",
+        },
         {"seconds": 10.0},
-        {"part": "users", "kind": "kill"},
-        {"part": "users", "kind": "slow_start", "delay": 2.0, "seconds": 10.0},
+        {"part": "users", "kind": "kill", "experiment": "run.1-kill-users"},
+        {
+            "part": "users",
+            "kind": "slow_start",
+            "delay": 2.0,
+            "seconds": 10.0,
+            "experiment": "run.1-slow_start-users",
+        },
     ]

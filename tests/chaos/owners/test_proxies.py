@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,20 @@ async def test_a_toxic_is_placed_renewed_and_taken_back() -> None:
         assert reverted.about["latency"] == 5
         assert await owner.revert(placed.id) is None
         assert await owner.renew(placed.id, 60) is None
+
+
+async def test_the_proxies_are_told_whose_fault_it_is() -> None:
+    """A toxic and an edge that is down say so again, also after their leases started anew."""
+    async with some_proxies() as url, crew_of(proxies=url) as found:
+        owner = found.proxies
+        placed = [
+            await owner.inject(replace(LATENCY, experiment="run.0")),
+            await owner.inject(Down(edge="users-postgres", lease_seconds=5, experiment="run.1")),
+        ]
+        for one in placed:
+            await owner.renew(one.id, 60)
+        told = {one.id: one.about.get("experiment") for one in await owner.list()}
+        assert told == {"gateway-users/latency_downstream": "run.0", "users-postgres": "run.1"}
 
 
 async def test_an_edge_that_is_down_is_a_fault_like_any_other() -> None:

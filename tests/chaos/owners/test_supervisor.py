@@ -30,6 +30,17 @@ async def test_a_pause_is_placed_renewed_and_taken_back(tmp_path: Path) -> None:
         assert await owner.look(placed.id) is None
 
 
+async def test_the_supervisor_is_told_whose_fault_it_is(tmp_path: Path) -> None:
+    """It says so again, as a plain label, for as long as the fault lasts."""
+    async with a_supervisor(tmp_path, "one") as url, crew_of(supervisor=url) as found:
+        order = PartFault(part="one", type="pause", lease_seconds=5, experiment="a run/of mine.0")
+        placed = await found.supervisor.inject(order)
+        assert placed.about == {"experiment": "a-run-of-mine.0"}
+        assert await found.supervisor.renew(placed.id, 60) is not None
+        (listed,) = await found.supervisor.list()
+        assert listed.about == placed.about
+
+
 async def test_what_nobody_counts_is_not_said_to_be_met(tmp_path: Path) -> None:
     """A slow start meets a part only when it starts; a kill has met it when it is told."""
     async with a_supervisor(tmp_path, "one") as url, crew_of(supervisor=url) as found:

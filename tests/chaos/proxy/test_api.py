@@ -1,6 +1,7 @@
 """Toxiproxy's HTTP API, call by call, and what ours adds to it."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from chaos.proxy import Limits, NewProxy, Options, ProxyServer, serving
 from chaos.proxy.dose import Stream
+from chassis.faults.contract import MAX_EXPERIMENTS
 from tests.chaos.proxy.fakes import FakeClock
 from tests.chaos.proxy.wires import connected, heard, upstream
 from tests.waiting import eventually
@@ -449,7 +451,7 @@ async def test_metrics_have_toxiproxys_names(call: Call) -> None:
 
 async def test_metrics_tell_which_faults_are_in_place(call: Call) -> None:
     """A toxic counts while it is there, and a proxy that is down is a fault too."""
-    series = 'chaos_fault_active{experiment="p",fault="%s",service="p"} %s'
+    series = 'chaos_fault_active{experiment="none",fault="%s",service="p"} %s'
     _, made = await call("POST", "/proxies/p/toxics", {"type": "latency"})
     _, during = await call("GET", "/metrics")
     await call("DELETE", f"/proxies/p/toxics/{made['name']}")
@@ -458,8 +460,48 @@ async def test_metrics_tell_which_faults_are_in_place(call: Call) -> None:
 
     assert series % ("latency", "1.0") in during
     assert series % ("down", "0.0") in during
-    assert series % ("latency", "1.0") not in after
+    assert series % ("latency", "0.0") in after
     assert series % ("down", "1.0") in after
+
+
+async def test_metrics_tell_whose_faults_they_are(call: Call) -> None:
+    """The experiment that asked is a label, also when a lease starts anew; an end is told by a 0."""
+    series = 'chaos_fault_active{experiment="%s",fault="%s",service="p"} %s'
+    toxic = {"type": "latency", "name": "one", "experiment": "users slow"}
+    _, made = await call("POST", "/proxies/p/toxics", toxic)
+    _, other = await call("POST", "/proxies/p/toxics", {**toxic, "name": "two"})
+    cut = {"enabled": False, "lease_seconds": 60}
+    _, down = await call("PATCH", "/proxies/p", {**cut, "experiment": "users-down"})
+    _, renewed = await call("PATCH", "/proxies/p", cut)
+    _, during = await call("GET", "/metrics")
+    _, up = await call("PATCH", "/proxies/p", {"enabled": True})
+    await call("POST", "/reset")
+    _, after = await call("GET", "/metrics")
+
+    assert [told["experiment"] for told in (made, other, down, renewed)] == [
+        *("users-slow", "users-slow", "users-down", "users-down")
+    ]
+    assert "experiment" not in up
+    assert series % ("users-slow", "latency", "2.0") in during
+    assert series % ("users-down", "down", "1.0") in during
+    assert series % ("users-slow", "latency", "0.0") in after
+    assert series % ("users-down", "down", "0.0") in after
+
+
+async def test_experiments_in_metrics_are_bounded(call: Call) -> None:
+    """So many become labels, later ones share one; series of a proxy that is gone go with it."""
+    for number in range(MAX_EXPERIMENTS + 3):
+        toxic = {"type": "latency", "experiment": f"run-{number}"}
+        _, made = await call("POST", "/proxies/p/toxics", toxic)
+        _, text = await call("GET", "/metrics")
+        await call("DELETE", f"/proxies/p/toxics/{made['name']}")
+    await call("DELETE", "/proxies/p")
+    _, gone = await call("GET", "/metrics")
+
+    found = set(re.findall(r'chaos_fault_active\{experiment="([^"]+)"', text))
+    assert len(found) == MAX_EXPERIMENTS + 1
+    assert {"none", "other", "run-0"} <= found
+    assert "chaos_fault_active{" not in gone
 
 
 @pytest.mark.parametrize("path", ["/proxies", "/version", "/nowhere"])

@@ -2,8 +2,7 @@
 
 import pytest
 
-from chassis.faults.contract import NewFault
-from chassis.faults.measures import MAX_EXPERIMENTS, MAX_NAME, plain
+from chassis.faults.contract import MAX_EXPERIMENTS, MAX_NAME, NewFault, plain
 from chassis.metrics import Metrics
 from resilience.testing import FakeClock
 from tests.chassis.faults.faulted import Faulted, new_point

@@ -164,6 +164,15 @@ def test_links_lead_where_the_reader_says() -> None:
     assert "dashboard_url: https://grafana.example/d/baluarte-async" in text
 
 
+def test_runbooks_are_read_at_grafana_unless_told_otherwise() -> None:
+    """Who moves Grafana moves them with it: no address that is nobody's stands in a rule."""
+    made = rule_files.files(links=Links(grafana="https://grafana.example"))
+    text = made["invariants.yaml"]
+
+    assert "runbook_url: https://grafana.example/public/runbooks/LedgerImbalance.md" in text
+    assert not any("github.com" in path.read_text() for path in tools.RULES)
+
+
 def test_a_pace_that_cannot_be_kept_is_refused() -> None:
     """Below a millisecond there is no duration, and none at a standstill."""
     with pytest.raises(ValueError, match="below what Prometheus can measure"):

@@ -87,6 +87,15 @@ def test_the_supervisor_takes_no_faults() -> None:
     assert (refused.status, refused.code) == (403, "SUPERVISOR_EXEMPT")
 
 
+@pytest.mark.parametrize(
+    ("name", "label"), [("users-slow.0", "users-slow.0"), ("", ""), ("a run\n", "a-run-")]
+)
+def test_an_experiment_is_kept_as_a_label(name: str, label: str) -> None:
+    """Nobody's stays empty, and what is unusual in a name cannot reach a page or a line of a log."""
+    assert read(json.dumps({**PAUSE, "experiment": name}).encode(), PARTS).experiment == label
+    assert read(json.dumps(PAUSE).encode(), PARTS).experiment == ""
+
+
 @pytest.mark.parametrize("kind", [None, "explode", 5, ["kill"]])
 def test_an_unknown_kind_is_told_with_the_known_ones(kind: object) -> None:
     """All four of them."""
@@ -96,7 +105,17 @@ def test_an_unknown_kind_is_told_with_the_known_ones(kind: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, {**PAUSE, "second": 1}]
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"[" * 100_000,
+        {**PAUSE, "second": 1},
+        {**PAUSE, "experiment": 5},
+    ],
 )
 def test_what_is_no_request_is_refused(body: Any) -> None:
     """Whatever comes, it is a coded refusal; a misspelt member is not ignored."""
