@@ -191,8 +191,20 @@ class AlertSeen(_Record, frozen=True, kw_only=True):
     name: str
     wanted: str
     fired_at: float | None = None
+    """When people were first told of it."""
     resolved_at: float | None = None
+    """When they were told that it is over, for good."""
     held: bool | None = None
+    """None: it was not judged; `measured` says why."""
+    service: str = ""
+    """Whose, where the contract says so."""
+    channel: str = ""
+    """Where it was told: a channel of Slack, or `Alertmanager` when no stand-in for Slack was there."""
+    title: str = ""
+    """Of the first message."""
+    measured: str = ""
+    line: int = 0
+    """In the scenario's file; 0 for what holds in every scenario."""
 
 
 class Figures(_Record, frozen=True, kw_only=True):
@@ -208,6 +220,8 @@ class Figures(_Record, frozen=True, kw_only=True):
     """Seconds from the revert until answers were as in the baseline."""
     time_to_detect: float | None = None
     """Seconds from the injection until the alert's message."""
+    time_to_detect_nominal: float | None = None
+    """The same at the pace of production's rules."""
     retry_amplification: float | None = None
     """Attempts downstream for each call, in the fault phase."""
     correct_degradation: float | None = None

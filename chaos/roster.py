@@ -41,6 +41,17 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     target: str
 
 
+class Monitoring(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The Prometheus and the Alertmanager that watch the platform."""
+
+    prometheus: str
+    """Base URL."""
+    alertmanager: str
+    """Base URL."""
+    speed: float = 1.0
+    """What the rules' durations are divided by; 1 is production's pace."""
+
+
 class Staff(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Somebody who may reverse transfers."""
 
@@ -66,6 +77,8 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     """Of the demonstration data."""
     bus: str = "postgres"
     production: bool = False
+    monitoring: Monitoring | None = None
+    """None: nobody watches, and alerts are not judged."""
 
     def owner(self, name: str) -> Owner:
         """Return the owner of that name. Raises LookupError."""

@@ -20,6 +20,8 @@ FUNDS: Final = 100_000
 PAUSE: Final = 0.5
 """Seconds between tries, unless the platform asks for more."""
 STAFF: Final = "staff"
+ABANDONED: Final = "TRANSFER_ABANDONED"
+"""Code of a transfer that was given up, whose money stayed where it was."""
 
 
 class EnrolError(Exception):
@@ -61,8 +63,11 @@ def fund(visit: Visit, deadline: float) -> None:
         outcome = insist(visit, command, person.session)
         if outcome.answer.status is Status.COMPLETED:
             return
-        if load.clock() > deadline or outcome.answer.status is Status.FAILED:
+        failed = outcome.answer.status is Status.FAILED
+        if load.clock() > deadline or (failed and outcome.answer.code != ABANDONED):
             raise EnrolError("pay the first money in", str(outcome.answer.code or "still pending"))
+        if failed:  # for good, so that it takes another one, under a key of its own
+            command = load.commands.deposit(person.customer, FUNDS)
         gevent.sleep(max(PAUSE, outcome.retry_after or 0.0))
 
 

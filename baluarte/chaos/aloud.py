@@ -33,6 +33,10 @@ def scenario(one: Scenario) -> Iterator[str]:
         for stretch, stated in wanted(one):
             if stretch is when:
                 yield f"  - {stated.what.sentence()}"
+    yield ""
+    yield "alerts, at production's pace:"
+    for contract in one.contracts:
+        yield f"  - {contract.sentence()}"
     if one.abort is not None:
         yield ""
         yield f"stop at once when {one.abort.errors:.0%} keep no promise for {one.abort.for_:g} s"
@@ -50,6 +54,10 @@ def plan(one: Plan) -> Iterator[str]:
         yield f"{faults_at + step.at:6.1f} s  {step.do:<5}  {step.action.words}"
     end = faults_at + one.scenario.fault_seconds
     yield f"{end:6.1f} s  all is taken back; recovery, {phases.recovery:g} s at most"
+    yield ""
+    yield "where the platform is watched, of alerts, at production's pace:"
+    for contract in one.scenario.contracts:
+        yield f"  {contract.sentence()}"
     yield ""
     yield "leases, and who takes a fault back when everybody else is dead:"
     for action in one.actions:

@@ -89,11 +89,13 @@ class _Wanted:
     ft: bool
     plain: bool
     in_production: bool
+    alerts: bool = True
 
     def command(self, name: str) -> str:
         """Runs it again."""
         words = ["baluarte", "chaos", "run", name, "--seed", str(self.seed)]
         words += ["--up"] if self.up else []
+        words += [] if self.alerts else ["--no-alerts"]
         words += ["--ft", "off"] if not self.ft else [f"--off={one}" for one in self.off]
         return shlex.join(words)
 
@@ -105,6 +107,7 @@ def _off(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tupl
 _run_options: list[Any] = [
     state_directory,
     click.option("--up", is_flag=True, help="Start a platform of its own, and end it afterwards."),
+    click.option("--no-alerts", is_flag=True, help="With --up: watch it not, and judge no alert."),
     click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where runs go."),
     click.option("--ci", is_flag=True, help="Plain lines, also on a terminal."),
     click.option("--in-production", is_flag=True, help="The second word, there."),
@@ -146,6 +149,7 @@ def run(
     *,
     everything: bool,
     up: bool,
+    no_alerts: bool,
     ci: bool,
     in_production: bool,
 ) -> None:
@@ -167,6 +171,7 @@ def run(
             ft=ft == "on",
             plain=ci,
             in_production=in_production,
+            alerts=not no_alerts,
         )
         _leave(_carry_out([_found(name) for name in names], wanted))
 
@@ -175,7 +180,14 @@ def run(
 @_with_run_options
 @click.argument("past", metavar="RUN")
 def replay(
-    state_dir: Path, past: str, out: Path | None, *, up: bool, ci: bool, in_production: bool
+    state_dir: Path,
+    past: str,
+    out: Path | None,
+    *,
+    up: bool,
+    no_alerts: bool,
+    ci: bool,
+    in_production: bool,
 ) -> None:
     """Run RUN (a folder, an id, or `last`) again: its scenario as it was then, and its seed."""
     from chaos import scenarios
@@ -192,6 +204,7 @@ def replay(
             ft=True,
             plain=ci,
             in_production=in_production,
+            alerts=not no_alerts,
         )
         scenario = scenarios.parse(before.source, f"{before.scenario}.yaml")
         _leave(_carry_out([scenario], wanted))
@@ -286,6 +299,7 @@ def _task(wanted: _Wanted, off: tuple[str, ...]) -> Any:
         off=off,
         plain=wanted.plain,
         in_production=wanted.in_production,
+        alerts=wanted.alerts,
         command=wanted.command,
     )
 

@@ -10,13 +10,22 @@ from pathlib import Path
 import msgspec
 
 from baluarte.chaos import mechanisms
+from baluarte.embedded.places import write_private
+from baluarte.embedded.watch import ALERTMANAGER, PROMETHEUS, found
 from baluarte.errors import BaluarteError
 from baluarte.sandbox import LIMITED, reachable_folder, sandbox
 from chaos import roster as rosters
+from chaos.engine.slack import Hook, standing_in
 from chaos.roster import Roster
 from chaos.scenarios.scenario import Platform, Scenario
 
 BUS_SETTING = "BALUARTE_AMQP_URL"
+SLACK_SETTING = "BALUARTE_SLACK_URL_FILE"
+SPEED_SETTING = "BALUARTE_MONITORING_SPEED"
+
+SPEED = 20.0
+"""Of the rules on a platform of our own: a fault of nine seconds is for them an outage of three minutes.
+Faster ones need scrapes that a busy machine does not answer in time, and tell of what is not down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,8 @@ class Running:
 
     state: Path
     roster: Roster
+    hook: Hook | None = None
+    """The stand-in for Slack, where its Alertmanager sends to ours."""
 
 
 def running(state: Path, name: str, *, in_production: bool) -> Running:
@@ -58,19 +69,42 @@ def running(state: Path, name: str, *, in_production: bool) -> Running:
 
 
 @contextlib.asynccontextmanager
-async def own(wanted: Platform, off: Collection[str] = ()) -> AsyncIterator[Running]:
+async def own(
+    wanted: Platform, off: Collection[str] = (), *, alerts: bool = False
+) -> AsyncIterator[Running]:
     """A platform for the block: as the scenario wants it, with the mechanisms of `off` off.
 
-    Raises `BaluarteError` when it cannot be started.
+    Args:
+        alerts: whether it is watched, at `SPEED`, and its alerts told to a stand-in for Slack.
+
+    Raises:
+        BaluarteError: it cannot be started.
     """
     options = ["--chaos", *(f"--replicas={name}={n}" for name, n in wanted.replicas.items())]
-    with reachable_folder("policies") as folder:
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(reachable_folder("policies"))
+        hook = await stack.enter_async_context(standing_in()) if alerts else None
         environ = _environ(wanted)
+        if hook is not None:
+            options.append("--monitoring")
+            environ |= watched(hook, folder)
         if off:
             mechanisms.write_policies(folder, off)
             environ["BALUARTE_POLICIES_DIR"] = str(folder)
         async with sandbox(*options, environ=environ, limits=LIMITED) as box:
-            yield Running(box.state, rosters.read(box.state))
+            yield Running(box.state, rosters.read(box.state), hook)
+
+
+def can_watch() -> bool:
+    """Whether this machine has what a watch over a platform needs."""
+    return all(found(names) is not None for names in (PROMETHEUS, ALERTMANAGER))
+
+
+def watched(hook: Hook, folder: Path) -> dict[str, str]:
+    """Settings of a platform whose alerts come to `hook`, soon; its address is put into `folder`."""
+    file = folder / "slack-url"
+    write_private(file, hook.url)
+    return {SPEED_SETTING: f"{SPEED:g}", SLACK_SETTING: str(file)}
 
 
 def _environ(wanted: Platform) -> dict[str, str]:

@@ -29,6 +29,8 @@ class Task:
         runs: where run folders go.
         up: on platforms of their own.
         off: mechanisms that are off.
+        alerts: with `up`: whether the platform is watched, where this machine can. A control arm never is:
+            its mechanism alone must turn it red.
         command: the command that runs a scenario of that name again.
     """
 
@@ -39,6 +41,7 @@ class Task:
     off: tuple[str, ...]
     plain: bool
     in_production: bool
+    alerts: bool
     command: Callable[[str], str]
 
 
@@ -69,8 +72,12 @@ async def _platform(wanted: Platform, name: str, task: Task) -> AsyncIterator[pl
     if not task.up:
         yield platforms.running(task.state, name, in_production=task.in_production)
         return
-    click.echo("starting a platform of its own …")
-    async with platforms.own(wanted, task.off) as platform:
+    wants = task.alerts and not task.off
+    alerts = wants and platforms.can_watch()
+    if wants and not alerts:
+        click.echo("no alert is judged: Prometheus or Alertmanager is not installed")
+    click.echo(f"starting a platform of its own{', and a watch over it' if alerts else ''} …")
+    async with platforms.own(wanted, task.off, alerts=alerts) as platform:
         yield platform
 
 
@@ -84,6 +91,7 @@ async def _one(scenario: Scenario, platform: platforms.Running, task: Task) -> D
         command=task.command(scenario.name),
         platform=platforms.described(platform.roster, scenario.platform),
         commit=platforms.commit(),
+        hook=platform.hook,
     )
     click.echo(f"{scenario.title} ({scenario.name}, seed {task.seed})")
     with watch(scenario.title, plain=task.plain) as observer:

@@ -12,7 +12,7 @@ from baluarte.embedded.places import write_private
 from baluarte.supervisor.blueprint import Blueprint
 from baluarte.supervisor.occupancy import Address
 from baluarte.supervisor.plan import Plan
-from chaos.roster import FILE, Owner, OwnerKind, Roster, Staff
+from chaos.roster import FILE, Monitoring, Owner, OwnerKind, Roster, Staff
 from chassis.settings import Environment
 
 _SECRET_BYTES: Final = 32
@@ -56,6 +56,7 @@ def roster_of(plan: Plan, blueprint: Blueprint, address: Address, drawn: Secrets
         staff=_staff() if plan.demo else None,
         bus="postgres" if plan.amqp_url is None else "rabbitmq",
         production=plan.environment is Environment.PRODUCTION,
+        monitoring=_monitoring(plan),
     )
 
 
@@ -74,6 +75,16 @@ def _audited(plan: Plan, blueprint: Blueprint, password: str) -> dict[str, str]:
     if not plan.embeds_postgres or any(name in plan.databases for name in auditor.AUDITED):
         return {}
     return auditor.urls(blueprint.databases["BALUARTE_DATABASE_URL"], password)
+
+
+def _monitoring(plan: Plan) -> Monitoring | None:
+    if plan.outlook is None:
+        return None
+    return Monitoring(
+        prometheus=plan.url("prometheus"),
+        alertmanager=plan.url("alertmanager"),
+        speed=plan.outlook.pace.speed,
+    )
 
 
 def _staff() -> Staff:

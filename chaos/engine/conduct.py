@@ -18,7 +18,9 @@ from chaos.engine.pages import ProcessPages
 from chaos.engine.plan import make_plan
 from chaos.engine.ports import Nobody, Observer, World
 from chaos.engine.run import Engine
-from chaos.engine.wire import wire
+from chaos.engine.slack import Hook
+from chaos.engine.watcher import Watcher
+from chaos.engine.wire import Wire, wire
 from chaos.history import Urls
 from chaos.owners import crew
 from chaos.record import Run, Verdict
@@ -37,6 +39,7 @@ class Order:
         command: runs it again, for the record.
         platform: what is tested, for the record.
         commit: of the source, for the record.
+        hook: the stand-in for Slack to which the platform's Alertmanager sends, if it does.
     """
 
     scenario: Scenario
@@ -47,6 +50,7 @@ class Order:
     command: str = ""
     platform: dict[str, str] = field(default_factory=dict)
     commit: str = ""
+    hook: Hook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ async def conduct(order: Order, observer: Observer | None = None) -> Done:
                     load=load,
                     pages=ProcessPages(lines, roster),
                     books=books,
+                    alerts=_alerts(lines, roster, order.hook, start),
                     history=folder / "history.jsonl",
                     observer=observer or Nobody(),
                 )
@@ -116,6 +121,12 @@ def head(order: Order, run_id: str) -> Run:
         verdict=Verdict.ERROR,
         reason="the engine was killed: nobody judged this run",
     )
+
+
+def _alerts(lines: Wire, roster: Roster, hook: Hook | None, start: float) -> Watcher | None:
+    if roster.monitoring is None:
+        return None
+    return Watcher(lines, roster.monitoring, hook, start)
 
 
 def _books(roster: Roster) -> MoneyBooks | None:

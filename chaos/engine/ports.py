@@ -87,6 +87,49 @@ class Books(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message to people about an alert: that it fires, or that it is over.
+
+    Attributes:
+        at: seconds of the run.
+        channel: where it was told.
+        flaws: what is wrong with the message itself.
+    """
+
+    at: float
+    alert: str
+    service: str
+    firing: bool
+    channel: str
+    title: str = ""
+    flaws: tuple[str, ...] = ()
+
+
+class Alerts(Protocol):
+    """The watch over the platform, and what it tells people.
+
+    Attributes:
+        speed: what durations of the rules are divided by.
+        place: where messages are seen, for people.
+    """
+
+    speed: float
+    place: str
+
+    async def heard(self) -> Sequence[Notice]:
+        """The messages since the last call."""
+
+    async def standing(self) -> frozenset[tuple[str, str]] | None:
+        """Alerts, by name and service, that fire or are about to; None when the watch does not answer."""
+
+    def unfinished(self) -> frozenset[tuple[str, str]]:
+        """Alerts of which people were told, and not yet that they are over."""
+
+    async def rules(self) -> frozenset[str] | None:
+        """Names of all alerts that the watch knows; None when it does not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
     """How a run stands, for whoever watches."""
 
@@ -137,5 +180,6 @@ class World:
     load: Load
     pages: Pages
     books: Books | None = None
+    alerts: Alerts | None = None
     history: Path = Path("history.jsonl")
     observer: Observer = field(default_factory=Nobody)

@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from chaos.engine import watching
 from chaos.engine.beside import beside
 from chaos.engine.judging import BEFORE, LATER, judge
@@ -23,6 +25,7 @@ from chaos.engine.ports import (
 from chaos.engine.state import State
 from chaos.engine.undo import InjectionError, Stack, VanishedError
 from chaos.engine.verdict import Ending, conclude
+from chaos.engine.vigil import Vigil
 from chaos.evidence import Evidence, Span, When, latency, quantile
 from chaos.expectations.peak_rate import PeakRate
 from chaos.record import Finding, Run, Verdict
@@ -65,6 +68,7 @@ class Engine:
         self._now: Callable[[], float] = lambda: clock() - start
         self.state = State(plan.scenario, world.observer, self._now)
         self._stack = Stack(world.owners, base.id, self._now, self.state.say)
+        self._vigil = Vigil(plan.scenario, world.alerts, self.state, self._now)
         self._stopped: asyncio.Future[tuple[Verdict, str]] | None = None
         self._early: tuple[Verdict, str] | None = None
         self._error = ""
@@ -83,7 +87,8 @@ class Engine:
         self._stopped = asyncio.get_running_loop().create_future()
         if self._early is not None:
             self._stopped.set_result(self._early)
-        async with beside(self._watch, self._read_pages, self._read_books) as crashed:
+        works = (self._watch, self._read_pages, self._read_books, self._vigil.hear)
+        async with beside(*works) as crashed:
             stopped = await self._until_over(crashed)
             await self._revert()
             await self._end_load(gently=stopped is None or stopped[0] is not Verdict.INTERRUPTED)
@@ -124,11 +129,14 @@ class Engine:
 
     async def _course(self) -> None:
         phases = self._plan.scenario.phases
+        await self._vigil.quiet()
         await self._world.load.start()
         await self._phase("warm-up", phases.warm_up)
         if await self._baseline():
+            await self._vigil.note_before()
             await self._faults()
             await self._recovery()
+            await self._alerts()
 
     async def _baseline(self) -> bool:
         """Whether the hypothesis holds before any fault; a platform that was cold gets another try."""
@@ -213,6 +221,12 @@ class Engine:
         start = self.state.recovered_at or self._now()
         await self._phase("steady", phases.steady)
         self.state.spans[When.AFTER] = Span(start, self._now())
+
+    async def _alerts(self) -> None:
+        """Under the load that people see: see alerts end. What was judged before is not touched by it."""
+        if self._vigil.is_needed:
+            with self.state.phase("alerts", 0.0):
+                await self._vigil.see_out()
 
     # Beside the course.
 
@@ -320,6 +334,9 @@ class Engine:
         findings: list[Finding] = []
         if When.BASELINE in self.state.spans:
             findings = judge(self._plan.scenario, evidence, stretches)
+        alerts = self._vigil.seen()
+        if When.AFTER in self.state.spans:
+            findings += self._vigil.findings(alerts)
         ending = Ending(
             findings=findings,
             error=self._error,
@@ -330,4 +347,9 @@ class Engine:
         )
         verdict, reason = conclude(ending)
         self.state.say(f"{verdict}: {reason}", level="info" if verdict == "passed" else "warning")
-        return self.state.record(self._base, evidence, findings, verdict, reason)
+        run = self.state.record(self._base, evidence, findings, verdict, reason)
+        detect, nominal = self._vigil.detected(alerts)
+        figures = msgspec.structs.replace(
+            run.figures, time_to_detect=detect, time_to_detect_nominal=nominal
+        )
+        return msgspec.structs.replace(run, alerts=alerts, figures=figures)

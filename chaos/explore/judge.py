@@ -208,7 +208,7 @@ class _Walk:
         if fresh and true is not None:
             self._same(len(value), len(true), path)
         for position, item in enumerate(value):
-            match = true[position] if true is not None and position < len(true) else None
+            match = _match(item, position, true or (), fresh=fresh)
             at = (*path, position)
             self._object(below, _fields(node), item, match, at, declared, fresh=fresh)
 
@@ -310,6 +310,23 @@ def _fields(node: FieldNode | OperationDefinitionNode) -> list[FieldNode]:
 
 def _scalar(node: FieldNode) -> bool:
     return node.selection_set is None
+
+
+def _match(item: Any, position: int, truth: Sequence[Any], *, fresh: bool) -> Any:
+    """What a healthy platform has in place of a list's item; None when nobody knows.
+
+    In a list that is a copy other things may have come before, and what is in an item may be current.
+    """
+    if fresh:
+        return truth[position] if position < len(truth) else None
+    wanted = _identity(item)
+    return next((one for one in truth if wanted and _identity(one) == wanted), None)
+
+
+def _identity(item: Any) -> str:
+    """The id of a list's item, or of what its edge leads to; empty when it tells none."""
+    item = item.get("node", item) if isinstance(item, dict) else None
+    return str(item.get("id") or "") if isinstance(item, dict) else ""
 
 
 def _state(value: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
 
-from chaos.record import Run, Verdict
+from chaos.record import AlertSeen, Run, Verdict
 from chaos.report import words
 from chaos.report.markup import clipped, speakable
 
@@ -96,8 +96,15 @@ def _cases(run: Run) -> Iterable[_Case]:
             "money", f"{one.number}: {one.name}", held, f"{one.name} is {one.verdict}", one.detail
         )
     for alert in run.alerts:
-        fired = "did not fire" if alert.fired_at is None else f"fired at {alert.fired_at:.1f} s"
-        yield _Case("alerts", alert.name, _kind(alert.held), f"wanted {alert.wanted}: {fired}")
+        kept: Kind = "skipped" if alert.held is None else _kind(alert.held)
+        of = f" of {alert.service}" if alert.service else ""
+        yield _Case("alerts", f"{alert.name}{of}", kept, f"wanted: {alert.wanted}", _told(alert))
+
+
+def _told(alert: AlertSeen) -> str:
+    """What came of an alert."""
+    fired = "did not fire" if alert.fired_at is None else f"fired at {alert.fired_at:.1f} s"
+    return "\n".join(one for one in (alert.measured or fired, alert.title) if one)
 
 
 def _kind(held: bool | None) -> Kind:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Final
 
-from chaos.record import AppliedFault, Finding, Outcome, Run
+from chaos.record import AppliedFault, Figures, Finding, Outcome, Run
 from chaos.report import timeline, words
 from chaos.report.markup import Markup, clipped, element, joined
 from chaos.report.page import MAX_ROWS, part, sign, table
@@ -63,7 +63,7 @@ def figures(run: Run) -> Markup | None:
         "answers under faults that kept a promise",
     )
     tell(of.goodput, words.percent(of.goodput), "goodput", "kept answers, against the baseline")
-    tell(of.time_to_detect, words.seconds(of.time_to_detect), "to detect", "fault to alert")
+    tell(of.time_to_detect, words.seconds(of.time_to_detect), "to detect", _detected(of))
     tell(
         of.time_to_mitigate,
         words.seconds(of.time_to_mitigate),
@@ -226,6 +226,12 @@ def _told(key: tuple[str, Outcome, str], counts: list[int], example: str) -> tup
     )
 
 
+def _detected(of: Figures) -> str:
+    if of.time_to_detect_nominal is None:
+        return "fault to alert"
+    return f"fault to alert; {words.seconds(of.time_to_detect_nominal)} at production's pace"
+
+
 def invariants(run: Run) -> Markup | None:
     """The proof of money, law by law."""
     if not run.invariants:
@@ -256,13 +262,15 @@ def alerts(run: Run) -> Markup | None:
                 sign(said.sign, said.word, said.tone),
                 element("code", one.name),
                 clipped(one.wanted),
+                clipped(one.measured),
+                clipped(one.title),
                 "did not fire" if one.fired_at is None else words.seconds(one.fired_at),
                 words.seconds(one.resolved_at),
             )
         )
-    head = ("verdict", "alert", "wanted", "fired", "resolved")
+    head = ("verdict", "alert", "wanted", "measured", "message", "fired", "resolved")
     return part(
-        "alerts", "Alerts", table("Alerts and what came of them", head, rows, numbers="...nn")
+        "alerts", "Alerts", table("Alerts and what came of them", head, rows, numbers=".....nn")
     )
 
 

@@ -3,7 +3,7 @@
 from textwrap import wrap
 from typing import Final
 
-from chaos.record import Run
+from chaos.record import Figures, Run
 from chaos.report import words
 from chaos.report.markup import clipped, speakable
 
@@ -23,7 +23,7 @@ def summary(run: Run) -> str:
     lines = [f"{said.sign} {said.word.upper()}  {run.scenario}: {run.reason or said.means}"]
     if run.mechanisms_off:
         lines.append(f"  control arm, off: {', '.join(run.mechanisms_off)}")
-    lines += _broken(run) + _held(run) + _money(run) + _faults(run) + _figures(run)
+    lines += _broken(run) + _held(run) + _money(run) + _alerts(run) + _faults(run) + _figures(run)
     told = [part for line in lines for part in _folded(line)][: MAX_LINES - 1]
     if run.command:
         told.append(f"  again: {_printable(run.command)}")
@@ -91,6 +91,22 @@ def _faults(run: Run) -> list[str]:
     return lines
 
 
+def _detected(of: Figures) -> str:
+    if of.time_to_detect_nominal is None:
+        return words.seconds(of.time_to_detect)
+    nominal = words.seconds(of.time_to_detect_nominal)
+    return f"{words.seconds(of.time_to_detect)} (production {nominal})"
+
+
+def _alerts(run: Run) -> list[str]:
+    judged = [one for one in run.alerts if one.held is not None]
+    if judged:
+        held = sum(one.held is True for one in judged)
+        sign = "✓" if held == len(judged) else "✕"
+        return [f"  {sign} alerts: {held} of {words.count(len(judged), 'contract')} kept"]
+    return [f"  ? alerts: {run.alerts[0].measured}"] if run.alerts else []
+
+
 def _figures(run: Run) -> list[str]:
     of = run.figures
     told = [
@@ -98,7 +114,7 @@ def _figures(run: Run) -> list[str]:
         ("goodput", of.goodput, words.percent(of.goodput)),
         ("mitigated in", of.time_to_mitigate, words.seconds(of.time_to_mitigate)),
         ("recovered in", of.time_to_recover, words.seconds(of.time_to_recover)),
-        ("detected in", of.time_to_detect, words.seconds(of.time_to_detect)),
+        ("detected in", of.time_to_detect, _detected(of)),
         ("unsettled", of.unsettled, str(of.unsettled)),
     ]
     there = [f"{name} {text}" for name, value, text in told if value is not None]

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from chaos.record import AppliedFault, Phase, Run, Transition
+from chaos.record import AlertSeen, AppliedFault, Phase, Run, Transition
 from chaos.report import charts, panels, words
 from chaos.report.charts import LEFT, RIGHT, WIDTH, Axis, Band, Segment
 from chaos.report.curves import drawable
@@ -34,7 +34,8 @@ def section(run: Run) -> Markup:
     axis = _axis(run)
     measured = [panel for draw in panels.DRAWN if (panel := draw(axis, curves, run)) is not None]
     more = panels.others(axis, curves)
-    shown = [*_course(axis, run), *measured, *_breakers(axis, run.breakers), *more]
+    states = [*_breakers(axis, run.breakers), *_alerts(axis, run.alerts)]
+    shown = [*_course(axis, run), *measured, *states, *more]
     if not shown:
         return element(
             "p", "Nothing was measured: the run ended before any traffic.", class_="empty"
@@ -61,6 +62,7 @@ def _axis(run: Run) -> Axis:
     ends += [fault.end if fault.end is not None else fault.start for fault in run.faults]
     ends += [at for curve in run.curves for at, _ in curve.points[-1:]]
     ends += [one.at for one in run.breakers]
+    ends += [at for one in run.alerts for at in (one.fired_at, one.resolved_at) if at is not None]
     until = max((end for end in ends if math.isfinite(end)), default=1.0)
     time = time_scale(until, LEFT, WIDTH - RIGHT)
     bands = tuple(
@@ -139,6 +141,28 @@ def _breakers(axis: Axis, transitions: Iterable[Transition]) -> list[Panel]:
     states = [(f"segment segment-{tone} texture-{tone}", tone) for tone in _TONES]
     key = joined((panels.legend(states), _left_out(len(by_breaker), "breaker")))
     return [Panel("breakers", "Circuit breakers", key, svg)]
+
+
+def _alerts(axis: Axis, alerts: Iterable[AlertSeen]) -> list[Panel]:
+    """One lane for each alert of which people were told, from the first message to the last."""
+    told = [(one, one.fired_at) for one in alerts if one.fired_at is not None]
+    if not told:
+        return []
+    drawn = told[:MAX_LANES]
+    rows = [
+        (_alert(one), [Segment(at, one.resolved_at or axis.time.high, "open", "told")])
+        for one, at in drawn
+    ]
+    said = "; ".join(f"{_alert(one)} {_span(at, one.resolved_at)}" for one, at in drawn)
+    svg = charts.lanes(axis, rows, name="alerted", title="Alerts", description=said)
+    looks = [("segment segment-open texture-open", "people are told, until its end is")]
+    key = joined((panels.legend(looks), _left_out(len(told), "alert")))
+    return [Panel("alerted", "Alerts", key, svg)]
+
+
+def _alert(one: AlertSeen) -> str:
+    of = f" · {one.service}" if one.service else ""
+    return f"{one.name}{of}{f' in {one.channel}' if one.channel else ''}"
 
 
 def _states(changes: Sequence[Transition], until: float) -> list[Segment]:

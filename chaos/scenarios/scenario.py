@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from chaos.expectations import EXPECTATION, Stated
 from chaos.grammar.scalars import COUNT, DURATION, NAME, RATE, SHARE, TEXT
+from chaos.scenarios.contracts import CONTRACT, Contract, with_money
 from chaos.scenarios.faults import FAULT, Fault
 
 MAX_SECONDS = 300.0
@@ -88,6 +89,9 @@ class Scenario:
     phases: Annotated[Phases, "How long the stretches of the run are."] = Phases()
     faults: Annotated[tuple[Fault, ...], FAULT, "What is done, and when."]
     expect: Annotated[Expect, "What must happen beyond the hypothesis."] = Expect()
+    alerts: Annotated[
+        tuple[Contract, ...], CONTRACT, "Of what people are told, how soon, and of what not."
+    ] = ()
     abort: Annotated[Abort | None, "When to stop at once."] = None
     platform: Annotated[Platform, "What the platform must be like."] = field(
         default_factory=Platform
@@ -103,6 +107,11 @@ class Scenario:
             raise ValueError("a scenario without faults is a load test; name at least one")
         if self.seconds > MAX_SECONDS:
             raise ValueError(f"takes {self.seconds:g} s; {MAX_SECONDS:g} s at most")
+
+    @property
+    def contracts(self) -> tuple[Contract, ...]:
+        """About alerts: its own, and those about money that hold in every scenario."""
+        return with_money(self.alerts)
 
     @property
     def fault_seconds(self) -> float:

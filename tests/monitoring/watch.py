@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -114,8 +115,14 @@ async def _ready(port: int) -> bool:
 
 
 @asynccontextmanager
-async def watching(targets: dict[str, str], *, speed: float = SPEED) -> AsyncIterator[Watch]:
-    """Prometheus that scrapes `targets` (service → host:port), Alertmanager, and a stand-in for Slack."""
+async def watching(
+    targets: dict[str, str], *, speed: float = SPEED, without: str = ""
+) -> AsyncIterator[Watch]:
+    """Prometheus that scrapes `targets` (service → host:port), Alertmanager, and a stand-in for Slack.
+
+    Args:
+        without: a mutant of the rules: this alert is gone from them.
+    """
     if not watch.found(watch.PROMETHEUS) or not watch.found(watch.ALERTMANAGER):
         unavailable("Prometheus and Alertmanager are not installed: see scripts/servers")
     told = Told()
@@ -128,8 +135,20 @@ async def watching(targets: dict[str, str], *, speed: float = SPEED) -> AsyncIte
             manager = EmbeddedAlertmanager(folder / "am", ports[1], outlook)
             all_targets = Targets({name: (where,) for name, where in targets.items()}, *at, {})
             server = EmbeddedPrometheus(folder / "prom", ports[0], all_targets, outlook)
+            command = server.prepare()
+            if without:
+                _remove(folder / "prom" / "rules", without)
             with (
                 running(manager.prepare(), folder / "am.txt", ports[1]),
-                running(server.prepare(), folder / "prom.txt", ports[0]),
+                running(command, folder / "prom.txt", ports[0]),
             ):
                 yield Watch(f"http://{at[0]}", f"http://{at[1]}", told, session)
+
+
+def _remove(rules: Path, alert: str) -> None:
+    """Take an alert out of the rule files."""
+    for path in rules.iterdir():
+        document = yaml.safe_load(path.read_text())
+        for group in document["groups"]:
+            group["rules"] = [rule for rule in group["rules"] if rule.get("alert") != alert]
+        path.write_text(yaml.safe_dump(document))

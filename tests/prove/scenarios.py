@@ -23,7 +23,10 @@ from baluarte.chaos import mechanisms, platforms
 from baluarte.sandbox import LIMITED
 from chaos import scenarios
 from chaos.engine.conduct import Order, conduct
+from chaos.engine.slack import Hook, standing_in
+from chaos.record import Figures as RunFigures
 from chaos.record import Run, Verdict
+from chaos.report.words import seconds
 from chaos.scenarios.scenario import Platform, Scenario
 from tests.kill.platform import platform
 from tests.mutants.unsafe_commits import make_unsafe
@@ -53,6 +56,17 @@ class Arm:
         return self.without is not None and self.without.startswith(mechanisms.MUTANT)
 
     @property
+    def is_watched(self) -> bool:
+        """Alert contracts are judged as it is; without a mechanism, that mechanism alone must turn it red."""
+        return self.without is None
+
+    @property
+    def place(self) -> str:
+        """What arms that may share a platform have in common."""
+        wanted = self.scenario.platform
+        return f"{wanted.bus == 'rabbitmq'} {sorted(wanted.replicas.items())} {not self.is_watched}"
+
+    @property
     def title(self) -> str:
         return self.scenario.name + (f" without {self.without}" if self.without else "")
 
@@ -67,25 +81,19 @@ def arms(names: Sequence[str] = (), *, guarded: bool = True) -> list[Arm]:
     found = [scenarios.find(name) for name in names or scenarios.names()]
     as_they_are = [Arm(one) for one in found]
     without = [Arm(one, guard) for one in found for guard in one.guards] if guarded else []
-    return sorted(
-        as_they_are + without, key=lambda arm: (arm.is_mutant, _place(arm.scenario.platform))
-    )
-
-
-def _place(wanted: Platform) -> str:
-    return f"{wanted.bus == 'rabbitmq'} {sorted(wanted.replicas.items())}"
+    return sorted(as_they_are + without, key=lambda arm: (arm.is_mutant, arm.place))
 
 
 async def carry_out(wanted: Sequence[Arm], runs: Path) -> list[tuple[Arm, Run]]:
     """Run them all; those without a mutant share a platform, whose policy files are changed in between."""
     done: list[tuple[Arm, Run]] = []
     shared = [arm for arm in wanted if not arm.is_mutant]
-    for place in dict.fromkeys(_place(arm.scenario.platform) for arm in shared):
-        members = [arm for arm in shared if _place(arm.scenario.platform) == place]
-        async with _own(members[0].scenario.platform) as (state, policies):
+    for place in dict.fromkeys(arm.place for arm in shared):
+        members = [arm for arm in shared if arm.place == place]
+        async with _own(members[0]) as (state, policies, hook):
             for arm in members:
                 await _turn_off(policies, arm.without)
-                done.append((arm, await _conduct(arm, state, runs)))
+                done.append((arm, await _conduct(arm, state, runs, hook)))
     for arm in wanted:
         if arm.is_mutant:
             async with _mutant(arm) as state:
@@ -93,7 +101,7 @@ async def carry_out(wanted: Sequence[Arm], runs: Path) -> list[tuple[Arm, Run]]:
     return done
 
 
-async def _conduct(arm: Arm, state: Path, runs: Path) -> Run:
+async def _conduct(arm: Arm, state: Path, runs: Path, hook: Hook | None = None) -> Run:
     order = Order(
         scenario=arm.scenario,
         seed=SEED,
@@ -101,6 +109,7 @@ async def _conduct(arm: Arm, state: Path, runs: Path) -> Run:
         runs=runs,
         mechanisms_off=() if arm.without is None else (arm.without,),
         command=f"python -m tests.prove.scenarios {arm.scenario.name}",
+        hook=hook,
     )
     run = (await conduct(order)).run
     print(f"  {arm.title}: {run.verdict}: {run.reason}", flush=True)
@@ -124,17 +133,28 @@ async def _turn_off(policies: Path, mechanism: str | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _own(wanted: Platform) -> AsyncIterator[tuple[Path, Path]]:
-    """A platform as it is: its state directory, and the policy files that it follows."""
-    with _bus(wanted), reachable_directory("policies") as policies:
+async def _own(arm: Arm) -> AsyncIterator[tuple[Path, Path, Hook | None]]:
+    """A platform as it is: its state directory, the policy files that it follows, who hears its alerts."""
+    wanted = arm.scenario.platform
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_bus(wanted))
+        policies = stack.enter_context(reachable_directory("policies"))
+        hook, told = None, {}
+        if arm.is_watched:
+            hook = await stack.enter_async_context(standing_in())
+            told = platforms.watched(hook, policies)
         for process, source in mechanisms.POLICY_FILES.items():
             (policies / f"{process}.toml").write_text(source.read_text(encoding="utf-8"))
         async with platform(
-            environ={**_bus_setting(wanted), "BALUARTE_POLICIES_DIR": str(policies)},
-            options={"chaos": True, "replicas": dict(wanted.replicas)},
+            environ={**_bus_setting(wanted), **told, "BALUARTE_POLICIES_DIR": str(policies)},
+            options={
+                "chaos": True,
+                "replicas": dict(wanted.replicas),
+                "monitoring": arm.is_watched,
+            },
             limits=LIMITED,
         ) as running:
-            yield running.state, policies
+            yield running.state, policies, hook
 
 
 @contextlib.asynccontextmanager
@@ -181,16 +201,19 @@ def page(about: str, done: Sequence[tuple[Arm, Run]]) -> str:
         "<!-- DO NOT EDIT: written by `make prove`. -->",
         f"# {about}",
         "",
-        f"Seed {SEED}. Mitigated: seconds from the injection; recovered: from the revert.",
+        f"Seed {SEED}. Mitigated, detected: seconds from the injection; recovered: from the revert. In",
+        f"brackets: by the clock of the rules, which is {platforms.SPEED:g} times faster than production's.",
         "",
-        "| scenario | without | verdict | because | available | mitigated | recovered | attempts |",
-        "|---|---|---|---|---|---|---|---|",
+        "| scenario | without | verdict | because"
+        " | available | mitigated | detected | recovered | attempts |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for arm, run in sorted(done, key=lambda one: one[0].title):
         told = run.figures
         figures = (
             _percent(told.availability),
             _number(told.time_to_mitigate, " s"),
+            _detected(told),
             _number(told.time_to_recover, " s"),
             _number(told.retry_amplification, ""),
         )
@@ -198,6 +221,12 @@ def page(about: str, done: Sequence[tuple[Arm, Run]]) -> str:
         cells = (arm.scenario.name, f"`{arm.without}`" if arm.without else "", run.verdict.value)
         lines.append(f"| {' | '.join((*cells, reason, *figures))} |")
     return "\n".join(lines) + "\n"
+
+
+def _detected(told: RunFigures) -> str:
+    if told.time_to_detect is None or told.time_to_detect_nominal is None:
+        return ""
+    return f"{told.time_to_detect:.2f} s ({seconds(told.time_to_detect_nominal)})"
 
 
 def _percent(share: float | None) -> str:
@@ -237,7 +266,12 @@ async def _without_mutants() -> Figures:
 
 
 PROOFS = (
-    Proof(AS_THEY_ARE, "every chaos scenario passes", _as_they_are, FOLDERS),
+    Proof(
+        AS_THEY_ARE,
+        "every chaos scenario passes, and people are told what it says",
+        _as_they_are,
+        (*FOLDERS, "monitoring"),
+    ),
     Proof(
         POLICIES_OFF,
         "each scenario goes red when a policy that it guards is off",

@@ -6,7 +6,7 @@ import pytest
 
 from baluarte.chaos import mechanisms
 from chaos import scenarios
-from chaos.record import Finding, Run, Verdict
+from chaos.record import Figures, Finding, Run, Verdict
 from tests.prove.ledger_of_proofs import ROOT
 from tests.prove.scenarios import UNSAFE_COMMITS, Arm, arms, page
 
@@ -56,8 +56,25 @@ def test_the_page_has_a_line_for_every_run() -> None:
     )
     told = page("A page", [(Arm(scenarios.find("users-slow"), "gateway.users.retry"), run)])
     assert told.splitlines()[-1] == (
-        "| users-slow | `gateway.users.retry` | deviated | p95 / 3 s |  |  |  |  |"
+        "| users-slow | `gateway.users.retry` | deviated | p95 / 3 s |  |  |  |  |  |"
     )
+
+
+def test_the_page_tells_when_people_were_told() -> None:
+    """In seconds of the run, and as production's rules would have it."""
+    figures = Figures(time_to_detect=4.2, time_to_detect_nominal=84.0)
+    run = Run(id="1", scenario="x", title="", verdict=Verdict.PASSED, reason="", figures=figures)
+    told = page("A page", [(Arm(scenarios.find("users-down")), run)])
+    assert "| 4.20 s (84 s) |" in told.splitlines()[-1]
+
+
+def test_only_the_platform_as_it_is_is_watched() -> None:
+    """A control arm must go red by its mechanism; it shares no platform with those that are watched."""
+    wanted = arms()
+    assert {arm.is_watched for arm in wanted if arm.without is None} == {True}
+    assert {arm.is_watched for arm in wanted if arm.without is not None} == {False}
+    watched = {arm.place for arm in wanted if arm.is_watched}
+    assert watched.isdisjoint({arm.place for arm in wanted if not arm.is_watched})
 
 
 def test_the_docs_name_what_each_scenario_guards() -> None:

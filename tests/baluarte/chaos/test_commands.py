@@ -40,13 +40,15 @@ def test_list_names_every_scenario(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_show_reads_it_aloud(name: str, tmp_path: Path) -> None:
-    """Story, faults, and every expectation as a sentence."""
+    """Story, faults, every expectation and every alert contract as a sentence."""
     shown = chaos(tmp_path, "show", name).output
     scenario = find(name)
 
     assert scenario.story in shown
     for stated in (*scenario.hypothesis, *scenario.expect.during, *scenario.expect.after):
         assert stated.what.sentence() in shown
+    assert "nobody is told of LedgerImbalance" in shown
+    assert all(contract.sentence() in shown for contract in scenario.contracts)
 
 
 def test_plan_shows_leases_and_touches_nothing(tmp_path: Path) -> None:
@@ -54,6 +56,7 @@ def test_plan_shows_leases_and_touches_nothing(tmp_path: Path) -> None:
     shown = chaos(tmp_path, "plan", "users-slow")
     assert shown.exit_code == 0
     assert "users, 10 s, renewed every second" in shown.output
+    assert "CircuitBreakerOpen of users is told within 360 s" in shown.output
     assert "nothing was touched" in shown.output
     assert not list(tmp_path.iterdir())
 
@@ -192,6 +195,7 @@ def test_several_runs_are_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         off=(),
         plain=True,
         in_production=False,
+        alerts=False,
         command=str,
     )
     runs = asyncio.run(running.run_all([find("users-slow"), find("users-down")], task))

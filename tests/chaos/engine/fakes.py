@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.engine.plan import Action, make_plan
-from chaos.engine.ports import BooksError, Glance, LoadError, OwnerError, Unrest, World
+from chaos.engine.ports import BooksError, Glance, LoadError, Notice, OwnerError, Unrest, World
 from chaos.engine.run import Engine
 from chaos.record import InvariantResult, Moment, Outcome, Phase, Run, Sample, Transition
 from chaos.scenarios import Scenario, parse
+from chaos.scenarios.alert_names import SEVERITIES
 
 PER_SECOND = 20
 USUAL = 0.02
@@ -185,6 +186,54 @@ class Books:
 
 
 @dataclass
+class Alerts:
+    """A watch that tells what a test wants, when it wants it.
+
+    Attributes:
+        told: messages; those whose time has come are heard once.
+        stands_until: until when each alert stands.
+    """
+
+    now: Callable[[], float]
+    speed: float = 30.0
+    place: str = "Slack"
+    told: list[Notice] = field(default_factory=list)
+    stands_until: dict[tuple[str, str], float] = field(default_factory=dict)
+    known: frozenset[str] | None = frozenset(SEVERITIES)
+    _heard: int = 0
+
+    def fire(self, alert: str, service: str, at: float, until: float | None) -> None:
+        """People are told of an alert, and that it is over."""
+        for firing, when in ((True, at), (False, until)):
+            if when is not None:
+                self.told.append(
+                    Notice(
+                        at=when,
+                        alert=alert,
+                        service=service,
+                        firing=firing,
+                        channel="#baluarte-gameday",
+                        title=f"[{'PAGE' if firing else 'RESOLVED'} · game day] {alert} · {service}",
+                    )
+                )
+        self.told.sort(key=lambda one: one.at)
+
+    async def heard(self) -> list[Notice]:
+        found = [one for one in self.told[self._heard :] if one.at <= self.now()]
+        self._heard += len(found)
+        return found
+
+    async def standing(self) -> frozenset[tuple[str, str]] | None:
+        return frozenset(key for key, until in self.stands_until.items() if until > self.now())
+
+    def unfinished(self) -> frozenset[tuple[str, str]]:
+        return frozenset()
+
+    async def rules(self) -> frozenset[str] | None:
+        return self.known
+
+
+@dataclass
 class Recorder:
     """Keeps what an observer is shown."""
 
@@ -212,6 +261,7 @@ class Stage:
     Args:
         during: what answers are while a fault is in place, from (outcome, seconds).
         usual: what they are otherwise.
+        watched: whether a watch tells people of alerts.
     """
 
     def __init__(
@@ -222,6 +272,7 @@ class Stage:
         usual: tuple[Outcome, float] = (Outcome.FRESH, USUAL),
         slow_recovery: float = 0.0,
         books: Books | None = None,
+        watched: bool = False,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.start = loop.time()
@@ -234,11 +285,13 @@ class Stage:
         self.load = Load(self.now, self.answer)
         self.books = books or Books()
         self.observer = Recorder()
+        self.alerts = Alerts(self.now)
         world = World(
             owners=dict(self.owners),
             load=self.load,
             pages=Pages(self.breaker),
             books=self.books,
+            alerts=self.alerts if watched else None,
             observer=self.observer,
         )
         base = Run(id="run-1", scenario="test", title="A test")

@@ -1,4 +1,7 @@
-"""Whole runs on a real platform: one that passes, a kill switch that is noticed, a terminal's Ctrl-C."""
+"""Whole runs on a real, watched platform: some that pass, a kill switch that is noticed, a Ctrl-C.
+
+Three alerts go all the way here, from a fault to what people read and to its end.
+"""
 
 import asyncio
 import os
@@ -17,16 +20,17 @@ from chaos.engine.conduct import Done, Order, conduct
 from chaos.expectations import Stated
 from chaos.expectations.latency import Latency
 from chaos.owners import switch
-from chaos.record import Verdict
+from chaos.record import Run, Verdict
 from chaos.roster import Roster
 from chaos.scenarios import find, parse
 from chaos.scenarios.scenario import Platform, Scenario
+from tests.servers import unavailable
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.may_block]
 
 SHORT = """
 title: Users are down for a moment
-story: The users service answers errors, and its connection to the ledger is gone.
+story: The users service answers errors, and transactions cannot reach the bus.
 guards: [gateway.users.fallback]
 hypothesis:
   - availability: 90 %
@@ -36,19 +40,28 @@ phases: {warm up: 1 s, baseline: 3 s, recovery: 25 s, steady: 1 s}
 faults:
   - {for: 4 s, process: users, type: error, status: 503, route: /v1/*}
   - {for: 4 s, edge: gateway-users, type: latency, latency: 20 ms}
+  - {for: 10 s, edge: transactions-bus, type: down}   # a relay tells its backlog every five seconds
 expect:
   during:
-    - stale: {step: me, at least: 50 %}
+    - stale: {step: me, at least: 20 %}
     - fresh: {step: transfer, at least: 50 %}
     - met: 3
   after:
     - recovered: 25 s
     - settled: 25 s
+alerts:
+  - {fires: OutboxStuck, service: transactions, within: 15 min, resolves: 15 min}
 """
+
+PATIENT = 900.0
+"""Nominal seconds for an alert in these tests: other ones run beside them."""
 
 
 def short_form(scenario: Scenario) -> Scenario:
-    """Less of everything that only makes figures steadier, and no limit on latency."""
+    """Less of everything that only makes figures steadier; no limit on latency, and patience with alerts.
+
+    What must be silent is left to `make prove`: a scrape that is late on a busy machine is like an outage.
+    """
 
     def untimed(stated: tuple[Stated, ...]) -> tuple[Stated, ...]:
         return tuple(one for one in stated if not isinstance(one.what, Latency))
@@ -60,6 +73,11 @@ def short_form(scenario: Scenario) -> Scenario:
         expect=replace(expect, during=untimed(expect.during), after=untimed(expect.after)),
         phases=replace(scenario.phases, warm_up=2.0, baseline=4.0, recovery=30.0, steady=1.0),
         load=replace(scenario.load, users=12, rate=min(scenario.load.rate, 8.0)),
+        alerts=tuple(
+            replace(one, within=PATIENT, resolves=PATIENT)
+            for one in scenario.alerts
+            if one.fires is not None
+        ),
     )
 
 
@@ -72,15 +90,21 @@ class Stage:
 
     def order(self, runs: Path) -> Order:
         return Order(
-            scenario=parse(SHORT, "short.yaml"), seed=11, state=self.platform.state, runs=runs
+            scenario=parse(SHORT, "short.yaml"),
+            seed=11,
+            state=self.platform.state,
+            runs=runs,
+            hook=self.platform.hook,
         )
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """One platform with --chaos for all tests here."""
+    """One platform with --chaos for all tests here, and a watch over it that tells a stand-in for Slack."""
+    if not platforms.can_watch():
+        unavailable("Prometheus and Alertmanager are not installed: see scripts/servers")
     with asyncio.Runner() as runner:
-        own = platforms.own(Platform())
+        own = platforms.own(Platform(), alerts=True)
         platform = runner.run(own.__aenter__())
         try:
             yield Stage(runner, platform)
@@ -113,6 +137,24 @@ def in_place(stage: Stage) -> list[str]:
     return [fault.words for one in said for fault in one.faults]
 
 
+def assert_told(run: Run, alert: str, service: str) -> None:
+    """People were told of an alert in the channel that it belongs in, and that it is over.
+
+    That the contract held says the rest: colours, words, links to runbooks, and no customer in any of it.
+    What a fault of the service itself explains is a game day's; an outbox that waits for the bus is not.
+    """
+    (told,) = (one for one in run.alerts if (one.name, one.service) == (alert, service))
+    assert told.held is True, told
+    drill = alert != "OutboxStuck"
+    assert told.channel == ("#baluarte-gameday" if drill else "#baluarte-warn")
+    assert told.title.endswith(f"{' · game day' if drill else ''}] {alert} · {service}")
+    assert told.fired_at is not None
+    assert told.resolved_at is not None
+    assert run.figures.time_to_detect is not None
+    assert run.figures.time_to_detect_nominal == run.figures.time_to_detect * platforms.SPEED
+    assert {one.held for one in run.alerts} == {True}
+
+
 def test_a_scenario_passes(stage: Stage, tmp_path: Path) -> None:
     """Load, two owners' faults, metrics, breakers and books, all real; nothing is left in place."""
     done = stage.runner.run(conduct(stage.order(tmp_path), Lines()))
@@ -126,6 +168,7 @@ def test_a_scenario_passes(stage: Stage, tmp_path: Path) -> None:
     assert run.clients_saw
     assert folders.read(done.folder) == run
     assert (done.folder / "samples.jsonl").stat().st_size > 0
+    assert_told(run, "OutboxStuck", "transactions")
     assert in_place(stage) == []
 
 
@@ -142,6 +185,8 @@ def test_a_short_form_of_a_scenario_passes(stage: Stage, tmp_path: Path, name: s
     assert run.verdict is Verdict.PASSED, (run.reason, run.findings)
     assert all(fault.met for fault in run.faults)
     assert in_place(stage) == []
+    for one in order.scenario.alerts:
+        assert_told(run, one.alert, one.service or "")
 
 
 def test_the_kill_switch_ends_a_run(stage: Stage, tmp_path: Path) -> None:

@@ -96,6 +96,30 @@ def test_a_marked_copy_is_stale() -> None:
     assert seen.violations == ()
 
 
+def copied(sender: dict[str, Any]) -> Answer:
+    """A page that is a copy, with a row whose sender's name was looked up just now."""
+    row = {"id": "t", "status": "COMPLETED", "freshness": stale()}
+    who = {"id": "2", "name": "Bia", "freshness": FRESH} | sender
+    rows = {"freshness": stale(), "edges": [{"node": row | {"sender": who}}]}
+    summary = entry("me", "transactions", service="transactions")
+    return answer(page(rows=rows), degraded=(summary,))
+
+
+def test_rows_of_a_copy_are_compared_with_their_own_truth() -> None:
+    """A newer row that has come before is no reason to call what is current in an older one a lie."""
+    newer = {"id": "u", "status": "COMPLETED", "freshness": FRESH}
+    newer["sender"] = {"id": "9", "name": "Caio", "freshness": FRESH}
+    truth = page()
+    truth["me"]["transactions"]["edges"].insert(0, {"node": newer})
+
+    assert judged(copied({}), truth).violations == ()
+    lie = judged(copied({"name": "Eva"}), truth)
+    assert [it for it in lie.violations if "sender.name: said to be fresh" in it] == list(
+        lie.violations
+    )
+    assert lie.violations
+
+
 def test_a_stale_page_has_one_entry_for_all_its_rows() -> None:
     """Rows of a page that is a copy need no entry of their own."""
     rows = page(rows={"freshness": stale()}, node={"freshness": stale()})

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from chaos.record import Curve, Run, Verdict
+from chaos.record import AlertSeen, Curve, Run, Verdict
 from chaos.report import words
 from chaos.report.html import page
 from tests.chaos.report import examples, pages
@@ -109,7 +109,7 @@ def test_tables_and_charts_speak_without_eyes() -> None:
     assert len(found.all("caption")) == len(found.all("table"))
     assert '<th scope="col"></th>' not in html
     charts = [svg for svg in svgs(html) if svg.get("role") == "img"]
-    assert len(charts) == 7
+    assert len(charts) == 8
     name = "{http://www.w3.org/2000/svg}"
     for chart in charts:
         title, told = chart.find(f"{name}title"), chart.find(f"{name}desc")
@@ -225,3 +225,22 @@ def test_values_that_are_no_numbers_break_nothing() -> None:
     html = page(msgspec.structs.replace(examples.empty(), curves=(curve,)))
     assert not re.search(r'd="[^"]*(nan|inf)', html)
     assert svgs(html)
+
+
+def test_an_alert_is_drawn_and_told() -> None:
+    """When people were told and until when, the message, and the time to detect at both paces."""
+    html = page(examples.deviated())
+
+    assert 'id="alerted"' in html
+    assert "BreakerOpen · users in #baluarte-gameday from 24 s to 44.5 s" in html
+    assert "[WARN · game day] BreakerOpen · users" in html
+    assert "at production&#x27;s pace" in html or "at production's pace" in html
+
+
+def test_contracts_that_nobody_judged_say_why() -> None:
+    """They are listed as unknown, with the way out, and are not drawn."""
+    unwatched = AlertSeen(name="ServiceDown", wanted="told", measured="not judged: no watch")
+    html = page(msgspec.structs.replace(examples.deviated(), alerts=(unwatched,)))
+
+    assert "not judged: no watch" in html
+    assert 'id="alerted"' not in html

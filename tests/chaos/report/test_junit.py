@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from chaos.record import Run, Verdict
+from chaos.record import AlertSeen, Run, Verdict
 from chaos.report.junit import junit
 from tests.chaos.report import examples
 
@@ -80,7 +80,12 @@ def test_what_did_not_hold_is_a_failure_and_what_nobody_knows_an_error() -> None
     assert told["9: settled"] == "failure"
     assert told["11: one reversal"] == "skipped"
     assert told["1: total conserved"] == "passed"
-    assert told["BreakerOpen"] == "passed"
+    assert told["BreakerOpen of users"] == "passed"
+    unwatched = (AlertSeen(name="Unwatched", wanted="told", measured="no watch"),)
+    assert (
+        cases(msgspec.structs.replace(examples.deviated(), alerts=unwatched))["Unwatched"]
+        == "skipped"
+    )
     assert told["LedgerDown"] == "failure"
 
 
