@@ -12,6 +12,7 @@ import click
 from baluarte.chaos.commands import COMMANDS
 from baluarte.chaos_commands import chaos
 from baluarte.chaos_explore import explore
+from baluarte.console.command import console
 from baluarte.deploy_commands import demo, migrate, secrets
 from baluarte.errors import BaluarteError
 from baluarte.terminal import readable_errors, state_directory
@@ -165,5 +166,5 @@ def _refuse_unknown_parts(parts: tuple[str, ...], known: list[str], directory: P
 
 for command in (*COMMANDS, explore):
     chaos.add_command(command)
-for command in (chaos, demo, migrate, secrets):
+for command in (chaos, console, demo, migrate, secrets):
     main.add_command(command)

@@ -66,7 +66,9 @@ class Up:
                 async with contextlib.AsyncExitStack() as stack:
 
                     async def bring_up() -> None:
-                        serving = stack.enter_async_context(_served(supervisor, address, desk))
+                        serving = stack.enter_async_context(
+                            _served(plan, blueprint, supervisor, address, desk)
+                        )
                         await self._bring_up(plan, blueprint, supervisor, serving, drawn)
                         self._welcome(plan, blueprint, time.monotonic() - began)
 
@@ -139,6 +141,9 @@ class Up:
             show(f"  {service:<14} {', '.join(f'{base}/docs' for base in plan.urls(service))}")
         for spec in blueprint.watch:
             show(f"  {spec.name:<14} {spec.url}")
+        if plan.console:
+            console = f"{plan.url('supervisor')}/console"
+            show(f"  {'console':<14} {console} (`baluarte console` lets you in)")
         show(f"  {'state':<14} {plan.state}")
         if plan.demo:
             show()
@@ -220,18 +225,27 @@ def _desk(supervisor: Supervisor) -> Desk:
 
 @contextlib.asynccontextmanager
 async def _served(
-    supervisor: Supervisor, address: occupancy.Address, desk: Desk | None
+    plan: Plan,
+    blueprint: Blueprint,
+    supervisor: Supervisor,
+    address: occupancy.Address,
+    desk: Desk | None,
 ) -> AsyncIterator[None]:
     # The web server is loaded on a thread: it takes its time, and nobody asks before.
     api = await asyncio.to_thread(importlib.import_module, "baluarte.supervisor.api")
-    if desk is None:
-        async with api.serving(api.application(supervisor, address.token), address.port):
-            yield
-        return
-    from baluarte.supervisor.faults.routes import routes  # with the web server
+    async with contextlib.AsyncExitStack() as stack:
+        guarded = {}
+        if plan.console:
+            console = await asyncio.to_thread(importlib.import_module, "baluarte.console.open")
+            guarded = await stack.enter_async_context(console.opened(plan, blueprint, supervisor))
+        more = []
+        if desk is not None:
+            from baluarte.supervisor.faults.routes import routes  # with the web server
 
-    app = api.application(supervisor, address.token, routes(desk))
-    async with desk.keeping(), api.serving(app, address.port):
+            more = routes(desk)
+            await stack.enter_async_context(desk.keeping())
+        app = api.application(supervisor, address.token, more, guarded)
+        await stack.enter_async_context(api.serving(app, address.port))
         yield
 
 

@@ -4,13 +4,14 @@
 `GET /metrics` is for Prometheus, and the one route without the token: it says no more than which parts
 there are and how they are.
 More routes can be handed to `application`, which protects them with the same token: with `--chaos`
-those of `faults/routes.py`.
+those of `faults/routes.py`. The console (`baluarte/console/`) has a guard of its own.
 """
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -26,13 +27,24 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(
-    supervisor: Supervisor, token: str, more_routes: Sequence[web.RouteDef] = ()
+    supervisor: Supervisor,
+    token: str,
+    more_routes: Sequence[web.RouteDef] = (),
+    guarded: Mapping[str, web.Application] = MappingProxyType({}),
 ) -> web.Application:
-    """The API over `supervisor`; all but `/metrics` want `Authorization: Bearer <token>`."""
+    """The API over `supervisor`; all but `/metrics` want `Authorization: Bearer <token>`.
+
+    Args:
+        guarded: applications with guards of their own, by the path that they are below.
+    """
+
+    apart = frozenset(guarded.values())
 
     @web.middleware
     async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path == "/metrics":
+        # Asked of the router and not of the path: there is one opinion on what a path means.
+        own_guard = any(app in apart for app in request.match_info.apps)
+        if own_guard or request.path == "/metrics":
             return await handler(request)
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
@@ -68,6 +80,8 @@ def application(
 
     app = web.Application(middlewares=[protect])
     told = (("/state", state), ("/logs", logs), ("/metrics", metrics))
+    for path, mounted in guarded.items():
+        app.add_subapp(path, mounted)
     app.add_routes([*(web.get(path, handler) for path, handler in told), *more_routes])
     return app
 

@@ -7,6 +7,7 @@ import contextlib
 import heapq
 import io
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ from typing import Any
 Entry = Mapping[str, Any]
 
 _NEWLINE = b"\n"
+_PLAIN = re.compile(r"[\w-]+", re.ASCII)
+"""Text that JSON writes as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,12 @@ def parse(line: bytes | str) -> Entry | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _of_part(directory: Path, part: str) -> Iterator[Entry]:
+def _of_part(directory: Path, part: str, needle: bytes = b"") -> Iterator[Entry]:
+    """Entries of lines that hold `needle`; the others are passed over unparsed, ten times as fast."""
     for path in _files(directory, part):
         with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
-            yield from (entry for line in stream if (entry := parse(line)) is not None)
+            chosen = (line for line in stream if needle in line)
+            yield from (entry for line in chosen if (entry := parse(line)) is not None)
 
 
 def matches(entry: Entry, correlation_id: str | None) -> bool:
@@ -149,7 +154,9 @@ def entries(
     last: int | None = None,
 ) -> list[Entry]:
     """Entries of the `wanted` parts (or all) by time, at most the `last` ones."""
-    streams = [_of_part(directory, part) for part in wanted or parts(directory)]
+    plain = correlation_id is not None and _PLAIN.fullmatch(correlation_id)
+    needle = correlation_id.encode() if correlation_id is not None and plain else b""
+    streams = [_of_part(directory, part, needle) for part in wanted or parts(directory)]
     merged = heapq.merge(*streams, key=lambda entry: str(entry.get("timestamp", "")))
     chosen = (entry for entry in merged if matches(entry, correlation_id))
     return list(deque(chosen, maxlen=last))
@@ -201,6 +208,27 @@ def _tail(path: Path, position: int) -> tuple[list[Entry], int]:
     whole = data.rfind(_NEWLINE) + 1
     lines = data[:whole].split(_NEWLINE)
     return [entry for line in lines if (entry := parse(line)) is not None], position + whole
+
+
+def tail(path: Path, most: int) -> list[Entry]:
+    """The entries in the last `most` bytes of a file; none where there is no file."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, io.SEEK_END)
+            stream.seek(max(size - most, 0))
+            lines = stream.read(most).split(_NEWLINE)
+    except FileNotFoundError:
+        return []
+    whole = lines[1:] if size > most else lines
+    return [entry for line in whole if (entry := parse(line)) is not None]
+
+
+def seconds_of(entry: Entry) -> float | None:
+    """When it was written, in seconds since 1970; None where it does not say so."""
+    try:
+        return datetime.fromisoformat(str(entry.get("timestamp"))).timestamp()
+    except ValueError:
+        return None
 
 
 def follow(

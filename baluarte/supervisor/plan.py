@@ -75,6 +75,8 @@ class Plan:
     """Settings of ours in the environment that every process gets as they are."""
     told: frozenset[str]
     """Names of all settings of ours in the environment."""
+    console: bool = True
+    """Whether the supervisor serves the console; never in production."""
     outlook: Outlook | None = None
     """How Prometheus and Alertmanager watch; None without `--monitoring`."""
 
@@ -135,6 +137,7 @@ def make_plan(
         reader.get(key, parse=_database_url, default=None, from_file=True)
     redis = reader.get("BALUARTE_REDIS_URL", parse=settings.redis_url, default=None, from_file=True)
     amqp = reader.get("BALUARTE_AMQP_URL", parse=settings.amqp_url, default=None, from_file=True)
+    console = reader.get("BALUARTE_CONSOLE", parse=settings.switch, default=True)
     outlook = read_outlook(reader)
     chosen = _ports(options, reader)
     problems = [invalid(problem) for problem in reader.problems]
@@ -151,6 +154,7 @@ def make_plan(
         chaos=options.chaos,
         passed_on=_passed_on(environ),
         told=frozenset(name for name in environ if name.startswith("BALUARTE_")),
+        console=console and environment is not settings.Environment.PRODUCTION,
         outlook=outlook if options.monitoring else None,
     )
     problems += _chaos_problems(options, environment)
@@ -275,6 +279,7 @@ _DECIDED_HERE = {
     "BALUARTE_AMQP_URL_FILE",
     "BALUARTE_CHAOS_IN_PRODUCTION",
     "BALUARTE_CHAOS_TOKEN",
+    "BALUARTE_CONSOLE",
     "BALUARTE_CHAOS_TOKEN_FILE",
     "BALUARTE_HOST",
     "BALUARTE_KEYS_DIR",

@@ -24,7 +24,7 @@ _MODULES = (
     "services.notifications.settings",
     "graphql_api.settings",
 )
-_CHECKED_BY_THE_PLAN = {"BALUARTE_ENVIRONMENT", "BALUARTE_LOG_LEVEL"}
+_CHECKED_BY_THE_PLAN = {"BALUARTE_CONSOLE", "BALUARTE_ENVIRONMENT", "BALUARTE_LOG_LEVEL"}
 _ANY_DATABASE = "postgresql://127.0.0.1/rehearsal"  # required by readers, opened by nobody
 
 _OF_TOOLS = ("BALUARTE_STAFF_", "BALUARTE_TEST_")

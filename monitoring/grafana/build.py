@@ -26,8 +26,8 @@ DATASOURCE: Final = "${datasource}"
 TRACES: Final = "jaeger"
 """Uid of Jaeger, as provisioned."""
 
-LOGS: Final = "http://localhost:8010"
-"""Where logs are read unless the variable `logs` says otherwise: the supervisor."""
+LOGS: Final = "http://localhost:8010/console"
+"""Where logs are read unless the variable `logs` says otherwise: the supervisor's console."""
 
 FAULTS: Final = "max by (experiment, service, fault) (chaos_fault_active) > 0"
 PAGES: Final = 'ALERTS{alertstate="firing",severity="page"}'

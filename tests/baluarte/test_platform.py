@@ -1,10 +1,13 @@
 """The operator's whole day: start, look, lose processes, stop, start again, start over."""
 
 import asyncio
+import json
 import os
 import re
 import signal
+import urllib.request
 from collections.abc import Iterator
+from http.cookiejar import CookieJar
 from typing import Any
 
 import pytest
@@ -128,6 +131,32 @@ def test_logs_tell_one_request_s_story(running: Platform) -> None:
     story = running.run("logs", "--correlation", found[-1])
     assert story.returncode == 0
     assert story.stdout
+
+
+def test_the_console_shows_the_platform(running: Platform) -> None:
+    """`baluarte console` lets a browser in, and what it streams is of every process."""
+    link = running.run("console").stdout.strip()
+    url, _, ticket = link.partition("#ticket=")
+    assert url in running.output
+    jar = urllib.request.HTTPCookieProcessor(CookieJar())
+    browser = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
+    browser.addheaders = [("X-Baluarte-Console", "1")]
+    browser.open(f"{url}/session", json.dumps({"secret": ticket}).encode(), timeout=20).close()
+
+    def seen() -> dict[str, Any]:
+        with browser.open(f"{url}/stream", timeout=20) as stream:
+            data = next(line for line in stream if line.startswith(b"data: "))
+        view: dict[str, Any] = json.loads(data.removeprefix(b"data: "))
+        asked = [part for part in view["parts"] if part["answers"] is not None]
+        whole = len(asked) == 6 and all(part["answers"] for part in asked)
+        return view if whole and view["ledger"]["known"] else {}
+
+    view = eventually_sync(seen, 60)
+    edges = {(edge["from"], edge["to"]) for edge in view["edges"]}
+    assert {("gateway", "users"), ("transactions", "ledger"), ("users", "valkey")} <= edges
+    assert view["ledger"]["imbalance"] == []
+    assert (view["faults"]["possible"], view["alerts"]["watched"]) == (False, False)
+    assert (running.state / "console.token").stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_is_left_after_ctrl_c_and_state_survives() -> None:
