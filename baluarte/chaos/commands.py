@@ -5,8 +5,8 @@ import contextlib
 import secrets
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +90,13 @@ class _Wanted:
     plain: bool
     in_production: bool
     alerts: bool = True
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Of scenarios of one's own, by name, as they were written on the command line."""
 
     def command(self, name: str) -> str:
         """Runs it again."""
-        words = ["baluarte", "chaos", "run", name, "--seed", str(self.seed)]
+        scenario = self.files.get(name, name)
+        words = ["baluarte", "chaos", "run", scenario, "--seed", str(self.seed)]
         words += ["--up"] if self.up else []
         words += [] if self.alerts else ["--no-alerts"]
         words += ["--ft", "off"] if not self.ft else [f"--off={one}" for one in self.off]
@@ -161,7 +164,7 @@ def run(
     if everything == bool(scenarios):
         raise click.UsageError("name scenarios, or say --all; `baluarte chaos list` lists them")
     with _readable():
-        names = _all_names() if everything else scenarios
+        found = {name: _found(name) for name in (_all_names() if everything else scenarios)}
         wanted = _Wanted(
             state=state_dir.absolute(),
             runs=(out or state_dir / "chaos").absolute(),
@@ -172,8 +175,9 @@ def run(
             plain=ci,
             in_production=in_production,
             alerts=not no_alerts,
+            files={scenario.name: typed for typed, scenario in found.items()},
         )
-        _leave(_carry_out([_found(name) for name in names], wanted))
+        _leave(_carry_out(list(found.values()), wanted))
 
 
 @click.command()

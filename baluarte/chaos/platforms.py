@@ -145,9 +145,9 @@ def _git(here: Path, *arguments: str) -> str:
 
 
 def groups(scenarios: Collection[Scenario]) -> list[tuple[Platform, list[Scenario]]]:
-    """Scenarios by the platform that they want, so that they may share it."""
+    """Scenarios by the platform that they want, so that they may share it; the gentle ones come first."""
     found: list[tuple[Platform, list[Scenario]]] = []
-    for scenario in scenarios:
+    for scenario in sorted(scenarios, key=lambda one: not one.wants_a_clean_record):
         for wanted, members in found:
             if _same(wanted, scenario.platform):
                 members.append(scenario)

@@ -15,10 +15,10 @@ HEAR_SECONDS: Final = 0.2
 LOOK_SECONDS: Final = 0.5
 """Between looks at alerts that are to end."""
 
-QUIET_SECONDS: Final = 600.0
-"""Nominal, for alerts of an earlier run to end: the longest window of a page's end, and its `for`, twice."""
+QUIET_SECONDS: Final = 1_800.0
+"""Nominal, for alerts of an earlier run to end: the short window of a page that burns slowly."""
 
-MAX_QUIET_SECONDS: Final = 60.0
+MAX_QUIET_SECONDS: Final = 90.0
 """The same on the clock, for rules at production's pace."""
 
 MAX_NOTICES: Final = 1_000

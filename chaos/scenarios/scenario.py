@@ -114,6 +114,13 @@ class Scenario:
         return with_money(self.alerts)
 
     @property
+    def wants_a_clean_record(self) -> bool:
+        """Whether an outage before it would spoil it: error budgets remember for as long as their windows."""
+        return any(
+            one.covers("ErrorBudgetBurn", one.service or "") for one in self.alerts if one.silent
+        )
+
+    @property
     def fault_seconds(self) -> float:
         """Length of the faults' phase."""
         ends = (

@@ -81,7 +81,10 @@ def arms(names: Sequence[str] = (), *, guarded: bool = True) -> list[Arm]:
     found = [scenarios.find(name) for name in names or scenarios.names()]
     as_they_are = [Arm(one) for one in found]
     without = [Arm(one, guard) for one in found for guard in one.guards] if guarded else []
-    return sorted(as_they_are + without, key=lambda arm: (arm.is_mutant, arm.place))
+    return sorted(
+        as_they_are + without,
+        key=lambda arm: (arm.is_mutant, arm.place, not arm.scenario.wants_a_clean_record),
+    )
 
 
 async def carry_out(wanted: Sequence[Arm], runs: Path) -> list[tuple[Arm, Run]]:

@@ -7,7 +7,7 @@ import pytest
 from baluarte.chaos import platforms
 from baluarte.errors import BaluarteError
 from chaos.roster import Roster
-from chaos.scenarios import find
+from chaos.scenarios import find, names
 from chaos.scenarios.scenario import Platform, Scenario
 
 
@@ -53,3 +53,12 @@ def test_the_record_says_what_was_tested() -> None:
         "replicas": "users=2",
     }
     assert platforms.commit()
+
+
+def test_an_outage_spoils_no_record_that_must_be_clean() -> None:
+    """Of scenarios that share a platform, those whose error budget must not burn come first."""
+    for _, members in platforms.groups([find(name) for name in names()]):
+        clean = [one.wants_a_clean_record for one in members]
+        assert clean == sorted(clean, reverse=True)
+    assert find("one-percent-bad").wants_a_clean_record
+    assert not find("ledger-down").wants_a_clean_record
