@@ -172,7 +172,7 @@ def test_an_alert_that_stood_before_says_nothing() -> None:
 
     assert result.verdict is Verdict.PROBE_ERROR
     assert "stood before the first fault" in result.reason
-    assert result.phases[0].start == pytest.approx(20, abs=1.5)
+    assert result.phases[0].start == pytest.approx(60, abs=1.5)
     assert any("still there from before" in moment for moment in stage.observer.moments)
 
 
