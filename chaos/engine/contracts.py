@@ -50,15 +50,21 @@ class Told:
         ]
 
 
-def is_over(contract: Contract, told: Told) -> bool:
-    """Whether waiting longer cannot change the judgement of a contract, other than for the worse."""
+def is_over(contract: Contract, told: Told, standing: frozenset[Key] = frozenset()) -> bool:
+    """Whether waiting longer cannot change the judgement of a contract, other than for the worse.
+
+    Args:
+        standing: what fires now, or is about to. An alert that moves to another channel when its fault ends
+            is over in the one before it is told in the other.
+    """
     if contract.fires is None or told.speed < SLOWEST:
         return True
     about = told.about(contract)
     fired = next((one for one in about if one.firing), None)
     if fired is None:
         return told.now > told.injected_at + (contract.within or 0.0) / told.speed
-    return _over_at(about) is not None or told.now > _end(contract, told, fired)
+    gone = _over_at(about) is not None and not any(contract.covers(*key) for key in standing)
+    return gone or told.now > _end(contract, told, fired)
 
 
 def judged(contracts: Sequence[Contract], told: Told) -> tuple[AlertSeen, ...]:

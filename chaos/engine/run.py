@@ -224,7 +224,7 @@ class Engine:
 
     async def _alerts(self) -> None:
         """Under the load that people see: see alerts end. What was judged before is not touched by it."""
-        if self._vigil.is_needed:
+        if await self._vigil.is_needed():
             with self.state.phase("alerts", 0.0):
                 await self._vigil.see_out()
 

@@ -78,18 +78,18 @@ class Vigil:
 
     async def see_out(self) -> None:
         """Wait until every alert that was demanded has come and gone, or is too late."""
-        if self._alerts is None or self._told(self._alerts) is None:
-            return
-        while (told := self._told(self._alerts)) is not None:
-            if all(contracts.is_over(one, told) for one in self._contracts):
-                return
+        while await self.is_needed():  # noqa: ASYNC110 - of a server
             await asyncio.sleep(HEAR_SECONDS)
 
-    @property
-    def is_needed(self) -> bool:
+    async def is_needed(self) -> bool:
         """Whether there is anything to wait for at the end."""
-        told = None if self._alerts is None else self._told(self._alerts)
-        return told is not None and not all(contracts.is_over(one, told) for one in self._contracts)
+        if self._alerts is None or self._told(self._alerts) is None:
+            return False
+        standing = await self._alerts.standing() or frozenset()
+        told = self._told(self._alerts)
+        return told is not None and not all(
+            contracts.is_over(one, told, standing) for one in self._contracts
+        )
 
     def seen(self) -> tuple[AlertSeen, ...]:
         """Every contract and what came of it."""

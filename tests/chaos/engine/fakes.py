@@ -192,6 +192,7 @@ class Alerts:
     Attributes:
         told: messages; those whose time has come are heard once.
         stands_until: until when each alert stands.
+        stands_from: since when all of those do.
     """
 
     now: Callable[[], float]
@@ -199,6 +200,7 @@ class Alerts:
     place: str = "Slack"
     told: list[Notice] = field(default_factory=list)
     stands_until: dict[tuple[str, str], float] = field(default_factory=dict)
+    stands_from: float = 0.0
     known: frozenset[str] | None = frozenset(SEVERITIES)
     _heard: int = 0
 
@@ -224,6 +226,8 @@ class Alerts:
         return found
 
     async def standing(self) -> frozenset[tuple[str, str]] | None:
+        if self.now() < self.stands_from:
+            return frozenset()
         return frozenset(key for key, until in self.stands_until.items() if until > self.now())
 
     def unfinished(self) -> frozenset[tuple[str, str]]:

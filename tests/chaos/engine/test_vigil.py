@@ -148,6 +148,22 @@ def test_an_alert_that_moves_to_the_main_channel_is_not_over() -> None:
     assert the(result, "ServiceDown").resolved_at == pytest.approx(END + 1.5)
 
 
+def test_an_alert_that_moves_to_another_channel_is_not_over() -> None:
+    """Between its end in the one and its beginning in the other it still stands: that is waited for."""
+
+    def moving(stage: Stage) -> None:
+        told(BEGIN + 3, END + 1)(stage)
+        told(END + 12, END + 14)(stage)
+        stage.alerts.stands_until = {("ServiceDown", "users"): END + 14}
+        stage.alerts.stands_from = BEGIN
+
+    patient = DOWN.replace("resolves: 2 min", "resolves: 8 min")
+    result, _ = watched(patient, moving)
+
+    assert result.verdict is Verdict.PASSED, result.reason
+    assert the(result, "ServiceDown").resolved_at == pytest.approx(END + 14)
+
+
 def test_old_alerts_are_waited_for_before_anything_begins() -> None:
     """What an earlier run has left ends first; other alerts are no concern."""
 
