@@ -13,6 +13,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import textwrap
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from tests.prove.ledger_of_proofs import MONEY_PATH, RESULTS, Figures, Proof
 from tests.servers import reachable_directory, running_broker
 
 SEED: Final = 1
+
+MAX_REASON: Final = 300
+"""Characters of a verdict's reason on the page: money that is wrong is told transfer by transfer."""
 
 UNSAFE_COMMITS: Final = "unsafe_commits"
 """A mutant of the server's settings, where the others are composition roots."""
@@ -116,6 +120,8 @@ async def _conduct(arm: Arm, state: Path, runs: Path, hook: Hook | None = None) 
     )
     run = (await conduct(order)).run
     print(f"  {arm.title}: {run.verdict}: {run.reason}", flush=True)
+    if run.verdict is Verdict.INTERRUPTED:
+        raise KeyboardInterrupt  # it was meant for all of them
     return run
 
 
@@ -220,7 +226,7 @@ def page(about: str, done: Sequence[tuple[Arm, Run]]) -> str:
             _number(told.time_to_recover, " s"),
             _number(told.retry_amplification, ""),
         )
-        reason = run.reason.replace("|", "/")
+        reason = textwrap.shorten(run.reason.replace("|", "/"), MAX_REASON, placeholder=" …")
         cells = (arm.scenario.name, f"`{arm.without}`" if arm.without else "", run.verdict.value)
         lines.append(f"| {' | '.join((*cells, reason, *figures))} |")
     return "\n".join(lines) + "\n"
