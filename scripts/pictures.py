@@ -1,7 +1,7 @@
 """Draws the pictures of the pages in `docs/`: `python -m scripts.pictures`. Needs Chromium.
 
-The run and the matrix are those of the tests (`tests/chaos/report/`), so that a picture shows all that a page
-can show, and is the same on every machine but for its fonts.
+The run is that of the tests (`tests/chaos/report/`), so that its picture shows all that a page can show; the
+matrix is the committed one. Both are the same on every machine but for its fonts.
 """
 
 import shutil
@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from chaos.explore import committed
 from chaos.report.html import page as report
 from chaos.report.resilience_matrix import page as heat_map
-from tests.chaos.report import examples, matrices
+from tests.chaos.report import examples
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
 
@@ -27,14 +28,14 @@ def _report() -> str:
 
 
 def _matrix() -> str:
-    return heat_map(matrices.matrix())
+    return heat_map(committed.read(committed.FILE))
 
 
-PICTURES: Final[dict[str, tuple[Callable[[], str], tuple[int, int]]]] = {
-    "chaos-report": (_report, (1120, 1900)),
-    "resilience-matrix": (_matrix, (1440, 900)),
+PICTURES: Final[dict[str, tuple[Callable[[], str], tuple[int, int], float]]] = {
+    "chaos-report": (_report, (1120, 1900), 1.0),
+    "resilience-matrix": (_matrix, (1440, 3340), 0.6),
 }
-"""By name: the page, and the window's width and height in pixels."""
+"""By name: the page, the window's width and height, and pixels for each of theirs."""
 
 _FLAGS: Final = (
     "--headless",
@@ -58,16 +59,16 @@ def main() -> int:
         sys.stderr.write("chromium is not installed (Debian: apt install chromium)\n")
         return 2
     FOLDER.mkdir(exist_ok=True)
-    for name, (make, size) in PICTURES.items():
+    for name, (make, size, scale) in PICTURES.items():
         picture = FOLDER / f"{name}.png"
-        _draw(browser, make(), picture, size)
+        _draw(browser, make(), picture, size, scale)
         if (many := picture.stat().st_size) > MAX_BYTES:
             sys.stderr.write(f"{picture.name} has {many:,} bytes, {MAX_BYTES:,} at most\n")
             return 1
     return 0
 
 
-def _draw(browser: str, html: str, picture: Path, size: tuple[int, int]) -> None:
+def _draw(browser: str, html: str, picture: Path, size: tuple[int, int], scale: float) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         page = Path(home) / "page.html"
         page.write_text(html, encoding="utf-8")
@@ -77,6 +78,7 @@ def _draw(browser: str, html: str, picture: Path, size: tuple[int, int]) -> None
                 *_FLAGS,
                 f"--user-data-dir={home}/profile",
                 f"--window-size={size[0]},{size[1]}",
+                f"--force-device-scale-factor={scale:g}",
                 f"--screenshot={picture}",
                 page.as_uri(),
             ),
