@@ -33,7 +33,7 @@ def _matrix() -> str:
 
 PICTURES: Final[dict[str, tuple[Callable[[], str], tuple[int, int], float]]] = {
     "chaos-report": (_report, (1120, 1900), 1.0),
-    "resilience-matrix": (_matrix, (1440, 3340), 0.6),
+    "resilience-matrix": (_matrix, (1440, 3090), 0.6),
 }
 """By name: the page, the window's width and height, and pixels for each of theirs."""
 

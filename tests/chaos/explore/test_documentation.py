@@ -2,14 +2,17 @@
 
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import click
 import pytest
 
 from baluarte.chaos_explore import explore
+from chaos.explore import committed
 from chaos.explore.kinds import DOWN, KINDS
 from chaos.explore.laboratory import TRIES
+from chaos.explore.operations import OPERATIONS
 from chaos.record import EXIT_CODES, Verdict
 from tests.chaos.explore.paper_bank import MUTANTS
 
@@ -55,3 +58,16 @@ def test_the_numbers_of_the_page_are_the_code_s() -> None:
     assert "four times\nat most" in SECTION
     assert len(MUTANTS) == 13
     assert "thirteen broken promises" in SECTION
+
+
+def test_the_figures_of_the_page_are_the_committed_matrix_s() -> None:
+    """Rows, columns, cells, and how many of each outcome; all as declared."""
+    matrix = committed.read(committed.FILE)
+    outcomes = Counter(cell.outcome.value for cell in matrix.cells)
+    told = re.findall(r"^\| ([a-z]+) \| (\d+) \|$", SECTION, re.MULTILINE)
+    assert {name: int(count) for name, count in told} == outcomes
+    assert f"It has {len(matrix.rows)} rows" in SECTION
+    assert f"\n{len(matrix.columns)} columns" in SECTION
+    assert f"and {len(matrix.cells)} cells, all as declared" in SECTION
+    assert all(cell.as_declared for cell in matrix.cells)
+    assert {row.operation.partition(",")[0] for row in matrix.rows} == set(OPERATIONS)
