@@ -13,7 +13,16 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # What takes longest starts first, so that no process is left with it at the end.
-LONGEST: Final = ("tests/system", "tests/kill/")
+LONGEST: Final = (
+    "tests/system",
+    "tests/kill/",
+    "tests/chaos/engine/test_real.py",
+    "tests/deploy/",
+    "tests/baluarte/test_platform.py",
+    "tests/chassis/test_delivery.py",
+    "tests/monitoring/test_platform.py",
+    "tests/chaos/explore/test_real.py",
+)
 
 
 def group_of(path: str, name: str) -> str:
