@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.sharing import LONGEST, group_of, place
+from tests.sharing import HEAVY, choose, group_of, place
 
 
 def test_what_shares_a_server_stays_together() -> None:
@@ -20,7 +20,17 @@ def test_what_shares_a_server_stays_together() -> None:
 def test_the_longest_groups_start_first() -> None:
     """The platforms come before what takes seconds."""
     quick = place("tests/chassis/test_outbox.py")
-    assert all(place(group) < quick for group in LONGEST)
+    assert all(place(group) < quick for group in HEAVY)
+
+
+def test_one_platform_at_a_time() -> None:
+    """While a heavy group is under way a light one is next, and a heavy one if nothing else is left."""
+    kill, light = "tests/kill/test_kill.py::a", "tests/chassis/test_outbox.py"
+    waiting = ["tests/system", kill, light]
+
+    assert choose(waiting, [light]) == "tests/system"
+    assert choose(waiting, [kill, light]) == light
+    assert choose(waiting[:2], [kill]) == "tests/system"
 
 
 @pytest.mark.parametrize("number", range(8))
