@@ -75,8 +75,15 @@ class Page:
         return told["result"].get("value")
 
     async def until(self, script: str, seconds: float = 30.0) -> Any:
-        """Wait until an expression is true, and give its value."""
-        return await eventually(lambda: self.run(script), seconds, why=script)
+        """Wait until an expression is true, and give its value. What throws is not true yet: a page loads."""
+
+        async def value() -> Any:
+            try:
+                return await self.run(script)
+            except RuntimeError as error:
+                raise AssertionError(str(error)) from error
+
+        return await eventually(value, seconds, why=script)
 
     async def go(self, url: str) -> None:
         """Load a page."""

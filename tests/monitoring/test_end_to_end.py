@@ -85,6 +85,12 @@ async def test_an_outage_is_told_once_and_its_end_too(scene: Scene) -> None:
     await eventually(symptom_is_hidden, LONG)
 
     scene.gateway.page = ROWS + CLOSED.format(1)
+
+    async def symptom_is_over() -> bool:
+        alerts = await scene.watch.alerts()
+        return not [a for a in alerts if a["labels"]["alertname"] == "CircuitBreakerOpen"]
+
+    await eventually(symptom_is_over, LONG)  # what hides it must outlive it
     scene.users.page = ""
     over = await scene.told("ServiceDown", "#baluarte-page", "[RESOLVED]")
 

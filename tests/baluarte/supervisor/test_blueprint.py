@@ -22,8 +22,8 @@ OUTSIDE = {
     "BALUARTE_REDIS_URL": "redis://cache",
     "BALUARTE_AMQP_URL": "amqp://broker",
 }
-ADDRESS = re.compile(r"(?<=[/@])[\w.\[\]-]+:\d+|(?<=://)[\w.-]+(?=/|$)")
-"""Of a URL: what follows the scheme or the login."""
+ADDRESS = re.compile(r"(?<=[/@])[\w.\[\]-]+:\d+(?![^/]*@)|(?<=://)[\w.-]+(?=/|$)")
+"""Of a URL: what follows the scheme or the login; a login whose password begins with a digit is none."""
 
 
 def drawn(

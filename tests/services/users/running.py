@@ -123,9 +123,11 @@ async def post(
     if token is not None:
         sent["user-authorization"] = f"Bearer {token}"
     sent.update(headers or {})
-    async with users.session.post(
-        users.url + operation.path, data=io.BytesIO(body), headers=sent
-    ) as response:
+    # A session that waits for a busy machine, where a client of ours would give up.
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(users.url + operation.path, data=io.BytesIO(body), headers=sent) as response,
+    ):
         return response.status, await response.json(content_type=None)
 
 
