@@ -9,6 +9,7 @@ BENCHMARKS = {
     "resilience": "cost of the policies, as ratios to a bare await and to other libraries",
     "proxy": "the fault proxy beside a direct connection: latency and throughput",
     "platform": "start, stop, and CPU per end-to-end transfer",
+    "console": "what the console costs while somebody looks, and its reader beside the usual one",
     "observability": "what metrics, traces and scrapes cost a request, as ratios",
 }
 

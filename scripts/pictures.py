@@ -4,7 +4,6 @@ The run is that of the tests (`tests/chaos/report/`), so that its picture shows 
 matrix is the committed one. Both are the same on every machine but for its fonts.
 """
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Final
 from chaos.explore import committed
 from chaos.report.html import page as report
 from chaos.report.resilience_matrix import page as heat_map
+from tests.browser import FLAGS, MISSING, program
 from tests.chaos.report import examples
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
@@ -38,25 +38,17 @@ PICTURES: Final[dict[str, tuple[Callable[[], str], tuple[int, int], float]]] = {
 """By name: the page, the window's width and height, and pixels for each of theirs."""
 
 _FLAGS: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *FLAGS,
     "--hide-scrollbars",
     "--blink-settings=preferredColorScheme=1",  # light
-    "--host-resolver-rules=MAP * ~NOTFOUND",
 )
 
 
 def main() -> int:
     """Draw all of them."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    browser = program()
     if browser is None:
-        sys.stderr.write("chromium is not installed (Debian: apt install chromium)\n")
+        sys.stderr.write(f"{MISSING}\n")
         return 2
     FOLDER.mkdir(exist_ok=True)
     for name, (make, size, scale) in PICTURES.items():

@@ -6,7 +6,6 @@ For pages that go on living after they were loaded; `tests/system/chromium.py` r
 import asyncio
 import base64
 import contextlib
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.browser import FLAGS, MISSING, program
 from tests.servers import unavailable
 from tests.waiting import eventually
 
@@ -22,19 +22,8 @@ ANSWER_SECONDS = 60.0
 """A busy machine may stop a browser for a while."""
 
 _FLAGS = (
-    "--headless",
-    "--no-sandbox",  # tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *FLAGS,
     "--hide-scrollbars",
-    # No name is ever looked up: a page that needs another host shows that it does.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--proxy-server=direct://",
     "--remote-debugging-port=0",
 )
 
@@ -139,9 +128,9 @@ class Page:
 @contextlib.asynccontextmanager
 async def page() -> AsyncIterator[Page]:
     """A tab of a browser of its own. Skips (in CI: fails) where there is no Chromium."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    browser = program()
     if browser is None:
-        unavailable("chromium is not installed (Debian: apt install chromium)")
+        unavailable(MISSING)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         profile = Path(home) / "profile"
         process = await asyncio.create_subprocess_exec(

@@ -1,29 +1,18 @@
 """A browser without a screen and without a network but this machine's: what people see, as text."""
 
 import asyncio
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.browser import FLAGS, MISSING, program
 from tests.servers import unavailable
 
 SECONDS = 100.0
 """Longest wait for a page on a busy machine; a quiet one takes two seconds."""
 
 _FLAGS = (
-    "--headless",
-    "--no-sandbox",  # tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # No name is ever looked up: a page that needs another host shows that it does.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--proxy-server=direct://",
+    *FLAGS,
     # The page's own clock runs ahead while it waits for nothing, so that it is drawn when it is read.
     "--virtual-time-budget=10000",
 )
@@ -45,9 +34,9 @@ async def rendered(url: str) -> str:
 
 async def opened(url: str) -> Opened:
     """The page's DOM and its console. Skips (in CI: fails) where there is no Chromium."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    browser = program()
     if browser is None:
-        unavailable("chromium is not installed (Debian: apt install chromium)")
+        unavailable(MISSING)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         process = await asyncio.create_subprocess_exec(
             browser,

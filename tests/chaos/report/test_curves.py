@@ -23,7 +23,7 @@ from chaos.report.curves import (
     shortened,
     together,
 )
-from tests.chaos.report import examples
+from tests.chaos.report import weather
 
 
 def sample(
@@ -142,7 +142,7 @@ def test_values_that_no_axis_has_a_place_for_become_gaps() -> None:
 
 def test_a_torn_last_line_of_a_killed_load_is_left_out(tmp_path: Path) -> None:
     """Everything before it counts; a whole line that is no sample is an error."""
-    lines = [msgspec.json.encode(one) + b"\n" for one in examples.samples(seconds=2)]
+    lines = [msgspec.json.encode(one) + b"\n" for one in weather.samples(seconds=2)]
     path = tmp_path / "samples.jsonl"
     path.write_bytes(b"".join(lines) + lines[0][:20])
     assert len(list(read_samples(path))) == len(lines)

@@ -6,7 +6,7 @@ import msgspec
 
 from chaos.record import Run
 from chaos.report import write_reports
-from tests.chaos.report import examples
+from tests.chaos.report import examples, weather
 
 
 def without_curves(run: Run) -> Run:
@@ -27,7 +27,7 @@ def test_the_reports_lie_beside_the_record(tmp_path: Path) -> None:
 
 def test_curves_come_from_the_samples_when_the_record_has_none(tmp_path: Path) -> None:
     """The same charts are drawn from `samples.jsonl`."""
-    lines = (msgspec.json.encode(one) + b"\n" for one in examples.samples())
+    lines = (msgspec.json.encode(one) + b"\n" for one in weather.samples())
     (tmp_path / "samples.jsonl").write_bytes(b"".join(lines))
     drawn = write_reports(without_curves(examples.passed()), tmp_path).html.read_text()
     assert drawn == write_reports(examples.passed(), tmp_path).html.read_text()
