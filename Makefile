@@ -55,4 +55,5 @@ lock:
 
 generate:
 	@scripts/setup dev
+	$(PY) -m scripts.known_names  # first: the schema of scenarios is made of them
 	$(PY) -m scripts.generate

@@ -28,7 +28,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
 
 
 TRACE_SAMPLE = 0.1
-"""Enough to see the usual, at a tenth of its cost."""
+"""Enough to see the usual; what spans cost falls with their share (docs/tracing.md says how much)."""
 
 MIN_TOKEN = 16
 """Shortest token that opens the fault point, characters."""

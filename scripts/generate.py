@@ -13,7 +13,7 @@ from chaos.scenarios import schema as scenario_schema
 from chassis import codes
 from graphql_api.schema import build_schema, sdl
 from resilience.policy_file import POLICIES
-from scripts import alert_names, metrics_page
+from scripts import metrics_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -106,7 +106,6 @@ def _numbers(table: dict[str, Any]) -> str:
 
 def main() -> None:
     (ROOT / "chaos" / "scenarios" / "scenario.schema.json").write_text(scenario_schema.text())
-    (ROOT / "chaos" / "scenarios" / "alert_names.py").write_text(alert_names.module())
     (ROOT / "docs" / "policies.md").write_text(policy_page())
     (ROOT / "docs" / "errors.md").write_text(error_page())
     (ROOT / "docs" / "metrics.md").write_text(asyncio.run(metrics_page.page()))

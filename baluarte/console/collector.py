@@ -119,7 +119,7 @@ class Collector:
                     for name in self.platform.processes
                 ),
                 ("faults", self._look_for_faults, False),
-                ("alerts", partial(self.alerts.look, session), True),
+                ("alerts", partial(self.alerts.look, session), False),
                 ("log", self._read_log, True),
                 ("view", self._renew, False),
             ]

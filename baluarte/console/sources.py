@@ -130,12 +130,14 @@ class Alerts:
 
     Attributes:
         active: pending and firing ones; None when Prometheus did not answer.
-        over: those that ended while somebody looked, the latest first.
+        over: those that fired and have ended, the latest first.
     """
 
     url: str | None
     active: list[dict[str, Any]] | None = None
     over: list[dict[str, Any]] = field(default_factory=list)
+    _told: list[dict[str, Any]] = field(default_factory=list)
+    """What Prometheus said last: an alert may end while it is silent."""
 
     async def look(self, session: aiohttp.ClientSession) -> None:
         """Ask for those that are pending or firing."""
@@ -143,15 +145,16 @@ class Alerts:
             return
         body = await _body(session, f"{self.url}/api/v1/alerts", ALERT_SECONDS, _MAX_ANSWER)
         found = None if body is None else _alerts(body)
-        if found is not None and self.active is not None:
+        if found is not None:
             self._note_ends(found)
+            self._told = found
         self.active = found
 
     def _note_ends(self, found: Collection[Mapping[str, Any]]) -> None:
         there = {alert["key"] for alert in found}
         ended = [
             {**alert, "state": "over", "endedAt": round(time.time(), 1)}
-            for alert in self.active or ()
+            for alert in self._told
             if alert["key"] not in there and alert["state"] == "firing"
         ]
         self.over = [*ended, *self.over][:_MAX_OVER]

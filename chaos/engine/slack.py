@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from chaos.engine.ports import Notice
-from chaos.scenarios.alert_names import SEVERITIES
+from chaos.grammar.names import SEVERITIES
 
 MAX_BODY: Final = 256 * 1024
 """Bytes of a message; ours have a few thousand."""

@@ -1,20 +1,24 @@
 """What an expectation is: options, a sentence, and a pure judgement of the evidence."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Final, Protocol
 
 import yaml
 
 from chaos.evidence import FEW, Evidence, When, Where
+from chaos.grammar.names import JOURNEYS, STEPS
 from chaos.grammar.problems import unknown
-from chaos.grammar.scalars import NAME, TEXT
-from chaos.grammar.shapes import Record, Source, entries
+from chaos.grammar.scalars import TEXT
+from chaos.grammar.shapes import Choice, Record, Source, entries
 from chaos.record import Sample
 
 ALWAYS = frozenset(When)
 CHANGED = frozenset({When.DURING, When.AFTER})
 DURING = frozenset({When.DURING})
 AFTER = frozenset({When.AFTER})
+
+_JOURNEY: Final = Choice("journey", JOURNEYS)
+_STEP: Final = Choice("step", STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,8 @@ class Stated:
 class Filtered:
     """Options of an expectation about some of the answers."""
 
-    step: Annotated[str | None, NAME, "Only answers to this GraphQL root field."] = None
-    journey: Annotated[str | None, NAME, "Only answers in this journey."] = None
+    step: Annotated[str | None, _STEP, "Only answers to this GraphQL root field."] = None
+    journey: Annotated[str | None, _JOURNEY, "Only answers in this journey."] = None
     cohort: Annotated[str | None, TEXT, "Only answers to this cohort of users."] = None
 
     @property

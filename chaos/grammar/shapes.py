@@ -12,10 +12,10 @@ A field `at_least` is the key `at least`; `for_` is `for`.
 """
 
 import dataclasses
-import functools
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import yaml
@@ -117,7 +117,7 @@ class Several:
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         if len(nodes) > MAX_ITEMS:
             raise source.wrong(node, f"has {len(nodes)} items; {MAX_ITEMS} at most")
-        return tuple(gather([functools.partial(self.item.read, source, one) for one in nodes]))
+        return tuple(gather([partial(self.item.read, source, one) for one in nodes]))
 
     def schema(self) -> dict[str, Any]:
         item = self.item.schema()
@@ -126,17 +126,21 @@ class Several:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Table:
-    """Names of the author's own, each with a value."""
+    """Names, each with a value; of the author's own, unless `names` says which there are."""
 
     value: Shape
+    names: Choice | None = None
 
     def read(self, source: Source, node: yaml.Node) -> dict[str, Any]:
         pairs = entries(source, node)
-        reads = [functools.partial(self.value.read, source, value) for _, value in pairs.values()]
-        return dict(zip(pairs, gather(reads), strict=True))
+        known = [] if self.names is None else [self.names]
+        keys = [partial(shape.read, source, key) for shape in known for key, _ in pairs.values()]
+        values = [partial(self.value.read, source, value) for _, value in pairs.values()]
+        return dict(zip(pairs, gather([*keys, *values])[len(keys) :], strict=True))
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": self.value.schema()}
+        names = {"propertyNames": self.names.schema()} if self.names else {}
+        return {"type": "object", "additionalProperties": self.value.schema(), **names}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -283,6 +287,8 @@ def _shape(hint: Any, leaf: Shape | None, key: str) -> Shape:
     if origin is tuple:
         return Several(_shape(arguments[0], leaf, key))
     if origin in (dict, Mapping):
+        if isinstance(leaf, Table):
+            return leaf
         return Table(_shape(arguments[1], leaf, key))
     if leaf is not None:
         return leaf

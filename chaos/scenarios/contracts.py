@@ -10,9 +10,9 @@ from typing import Annotated, Any, ClassVar, Final
 
 import yaml
 
+from chaos.grammar.names import SEVERITIES
 from chaos.grammar.scalars import DURATION, NAME, duration
 from chaos.grammar.shapes import Choice, Record, Source
-from chaos.scenarios.alert_names import SEVERITIES
 
 ANY_PAGE: Final = "any page"
 """In place of a name: every alert that wakes somebody."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from chaos.expectations import EXPECTATION, Stated
+from chaos.grammar.names import JOURNEYS
 from chaos.grammar.scalars import COUNT, DURATION, NAME, RATE, SHARE, TEXT
+from chaos.grammar.shapes import Choice, One, Table
 from chaos.scenarios.contracts import CONTRACT, Contract, with_money
 from chaos.scenarios.faults import FAULT, Fault
+from chaos.scenarios.faults.fault import PROCESSES
 
 MAX_SECONDS = 300.0
 """Of all phases together: a run that takes longer is a soak test, which needs other tools."""
@@ -18,14 +21,21 @@ RECOVERY_SECONDS = 20.0
 AFTER_A_KILL_SECONDS = 5.0
 """How long the faults' phase goes on after a fault that is over at once."""
 
+_REPLICAS: Final = Table(One(COUNT), Choice("service", PROCESSES[1:]))
+_WEIGHTS: Final = Table(One(COUNT), Choice("journey", JOURNEYS))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """Who asks what, how often. An open model: users do not wait for the platform."""
 
-    journeys: Annotated[Mapping[str, int], COUNT, "Which journeys, each with its weight."]
+    journeys: Annotated[Mapping[str, int], _WEIGHTS, "Which journeys, each with its weight."]
     rate: Annotated[float, RATE, "Journeys begun, all users together: `12/s`."] = 12.0
     users: Annotated[int, COUNT, "How many users there are."] = 12
+
+    def __post_init__(self) -> None:
+        if not any(self.journeys.values()):
+            raise ValueError("needs at least one journey with a weight; `pay: 1`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +77,8 @@ class Abort:
 class Platform:
     """What the platform must be like; `--up` starts just that."""
 
-    replicas: Annotated[Mapping[str, int], COUNT, "Processes of a service: `{users: 2}`."] = field(
-        default_factory=dict
+    replicas: Annotated[Mapping[str, int], _REPLICAS, "Processes of a service: `{users: 2}`."] = (
+        field(default_factory=dict)
     )
     bus: Annotated[Literal["any", "postgres", "rabbitmq"], "What carries the messages."] = "any"
 

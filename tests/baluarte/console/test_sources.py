@@ -129,6 +129,9 @@ async def test_alerts_come_and_go() -> None:
         [one] = found.active
         assert (one["name"], one["about"], one["chaos"]) == ("ServiceDown", "users", True)
         assert len(one["text"]) <= 500
+        told[:] = [""]
+        await found.look(session)
+        assert [found.active, *found.over] == [None], "nothing is claimed while it is silent"
         told[:] = [alert("HighLatency", "pending")]
         await found.look(session)
         assert [each["state"] for each in found.active or ()] == ["pending"]

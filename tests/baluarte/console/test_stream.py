@@ -10,12 +10,14 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from baluarte.console import collector as collectors
 from baluarte.console import sources
 from baluarte.console import stream as streams
 from baluarte.console.collector import Collector, Platform
 from baluarte.console.stream import Stream, _Viewer
+from baluarte.supervisor import api
 from baluarte.supervisor.faults import request as requests
 from tests.baluarte.console.grounds import Ground, Visitor, ground, visiting
 from tests.waiting import eventually
@@ -174,6 +176,33 @@ async def test_nobody_watches_so_nothing_is_shown(tmp_path: Path) -> None:
     made.renew()
     assert made.view is None
     assert len(made.history.points) == 1
+
+
+async def test_an_alert_of_the_night_is_there_in_the_morning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fires and ends while nobody looks; whoever comes then is told that it did."""
+    monkeypatch.setattr(collectors, "IDLE_SECONDS", 0.05)
+    labels = {"alertname": "ServiceDown", "severity": "page", "service": "users"}
+    firing = [{"labels": labels, "state": "firing"}]
+    asked = 0
+
+    async def show(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.json_response({"data": {"alerts": firing}})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/alerts", show)
+    async with api.serving(app, 0) as port:
+        prometheus = f"http://127.0.0.1:{port}"
+        made = Collector(Platform(tmp_path, {}, False, prometheus, lambda: {"parts": []}))
+        async with made.keeping():
+            await eventually(lambda: made.alerts.active)
+            firing.clear()
+            await eventually(lambda: made.alerts.over)
+    assert [(one["name"], one["state"]) for one in made.alerts.over] == [("ServiceDown", "over")]
+    assert asked >= 2
 
 
 async def test_who_has_just_left_may_come_back(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from chaos.engine.plan import Action, make_plan
 from chaos.engine.ports import BooksError, Glance, LoadError, Notice, OwnerError, Unrest, World
 from chaos.engine.run import Engine
+from chaos.grammar.names import SEVERITIES
 from chaos.record import InvariantResult, Moment, Outcome, Phase, Run, Sample, Transition
 from chaos.scenarios import Scenario, parse
-from chaos.scenarios.alert_names import SEVERITIES
 
 PER_SECOND = 20
 USUAL = 0.02

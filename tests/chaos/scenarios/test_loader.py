@@ -69,6 +69,11 @@ def test_units_and_targets_are_understood() -> None:
         ("part: postgres, ", "", "x.yaml:10:5: a fault names its target: one of `process`"),
         ("part: postgres, type: kill", "part: postgres", "needs its `type`: kill, pause"),
         ("2 min", "6 min", "x.yaml:1:1: takes"),
+        ("overview: 4", "overveiw: 4", "x.yaml:6:19: there is no journey 'overveiw'; did you mean"),
+        ("{overview: 4, pay: 2}", "{}", "x.yaml:6:7: needs at least one journey with a weight"),
+        ("4, pay: 2", "0, pay: 0", "x.yaml:6:7: needs at least one journey with a weight"),
+        ("availability: 99 %", "stale: {step: mee, at most: 1 %}", "there is no step 'mee'; did you mean"),
+        ("availability: 99 %", "stale: {journey: payy, at most: 1 %}", "there is no journey 'payy'"),
         ("users: 12}", "users: 12, users: 13}", "'users' is said twice"),
         ("story: S", "story: [", "is no YAML"),
         ("story: S", "story: &a S\nx: *a", "anchors are not used here"),
@@ -127,7 +132,12 @@ def test_the_schema_refuses_what_the_loader_refuses() -> None:
     validator = jsonschema_rs.validator_for(schema())
 
     assert validator.is_valid(yaml.safe_load(GOOD))
-    for before, after in (("title", "titel"), ("99 %", "'99'"), ("seconds: 5", "secs: 5")):
+    for before, after in (
+        ("title", "titel"),
+        ("99 %", "'99'"),
+        ("seconds: 5", "secs: 5"),
+        ("overview", "ovreview"),
+    ):
         assert not validator.is_valid(yaml.safe_load(GOOD.replace(before, after, 1)))
 
 

@@ -1,6 +1,6 @@
-"""Every alert that the rules know, with its severity.
+"""What a scenario may name: alerts with their severities, journeys, steps.
 
-DO NOT EDIT: generated from monitoring/prometheus by `make generate`.
+DO NOT EDIT: generated from monitoring/prometheus, loadtests/journeys and graphql_api by `make generate`.
 """
 
 from collections.abc import Mapping
@@ -33,3 +33,41 @@ SEVERITIES: Final[Mapping[str, str]] = {
     "StaleTooOld": "warn",
     "Watchdog": "none",
 }
+
+JOURNEYS: Final[tuple[str, ...]] = (
+    "deposit",
+    "double-click",
+    "login",
+    "notifications",
+    "overview",
+    "pay",
+    "profile",
+    "refresh",
+    "register",
+    "reverse",
+    "statement",
+    "withdraw",
+)
+"""What people do."""
+
+STEPS: Final[tuple[str, ...]] = (
+    "account",
+    "deposit",
+    "login",
+    "logout",
+    "me",
+    "notifications",
+    "refreshToken",
+    "register",
+    "reverse",
+    "setUserActive",
+    "transaction",
+    "transactions",
+    "transfer",
+    "updateBankingDetails",
+    "updateProfile",
+    "user",
+    "users",
+    "withdraw",
+)
+"""Root fields of GraphQL: what a journey asks for."""
